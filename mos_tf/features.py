@@ -1,0 +1,156 @@
+"""`FeatureSpec`: what an event, an item, a candidate and a request carry. The one place that names features."""
+
+from collections.abc import Iterator
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+ITEM_ID = "item_id"
+TIMESTAMP = "timestamp"
+USER_ID = "user_id"
+REQUEST_TIME = "request_time"
+LABEL = "label"
+
+HISTORY = "history_"
+CANDIDATE = "candidate_"
+
+Role = Literal["user", "history", "candidate", "context", "label"]
+DType = Literal["string", "int64", "float32"]
+
+
+class Feature(BaseModel):
+    """One named attribute and what it belongs to.
+
+    Args:
+        name: lower-case identifier; the `tf.Example` keys are made of it.
+        of: `"item"` (travels with history events and with candidates, one shared vocabulary),
+            `"event"` (history only), `"candidate"` (candidates only) or `"context"` (once a request).
+        kind: `"categorical"` (strings, looked up in a vocabulary) or `"numeric"` (float32).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    of: Literal["item", "event", "candidate", "context"]
+    kind: Literal["categorical", "numeric"] = "categorical"
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_free_identifier(cls, name: str) -> str:
+        reserved = {ITEM_ID, TIMESTAMP, USER_ID, REQUEST_TIME, LABEL}
+        if not name.isidentifier() or name != name.lower() or name in reserved:
+            raise ValueError(
+                f"a feature name is a lower-case identifier other than {sorted(reserved)}. Received: name={name!r}"
+            )
+        return name
+
+
+class Column(BaseModel):
+    """One key of a request's `tf.Example`: which feature it holds, for what, and in which form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    feature: str
+    role: Role
+    dtype: DType
+
+    @property
+    def ragged(self) -> bool:
+        """True for the lists of a request (history, candidates, labels), False for its scalars."""
+        return self.role in ("history", "candidate", "label")
+
+    @property
+    def categorical(self) -> bool:
+        """True where the strings become ids of the vocabulary named `feature`."""
+        return self.dtype == "string" and self.role != "user"
+
+
+class FeatureSpec(BaseModel):
+    """The features of a request, from which example generation, schema, transform, model and signatures derive.
+
+    A request always carries `user_id`, `request_time`, `history_item_id`, `history_timestamp` and
+    `candidate_item_id`; everything else is one `Feature` here.
+
+    Args:
+        features: the further features.
+        theme_token: name of the categorical item feature whose values the `ThemeRouter` groups into themes
+            (the finest category-like attribute with support), or `"item_id"` where items are dense.
+        format_version: version of the request format; a reader refuses one it does not know.
+
+    Raises:
+        ValueError: a repeated feature name, or a theme token that is no categorical item feature.
+
+    Example:
+
+    >>> spec = FeatureSpec(
+    ...     features=(
+    ...         Feature(name="category", of="item"),
+    ...         Feature(name="price", of="candidate", kind="numeric"),
+    ...     ),
+    ...     theme_token="category",
+    ... )
+    >>> [column.key for column in spec.columns() if column.role == "candidate"]
+    ['candidate_item_id', 'candidate_category', 'candidate_price']
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    features: tuple[Feature, ...] = ()
+    theme_token: str = ITEM_ID
+    format_version: Literal[1] = 1
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        names = [feature.name for feature in self.features]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"feature names must be unique. Received twice: {repeated}")
+        if self.theme_token not in self.item_categoricals:
+            raise ValueError(
+                f"theme_token must be one of the categorical item features {list(self.item_categoricals)}. "
+                f"Received: theme_token={self.theme_token!r}"
+            )
+        return self
+
+    @property
+    def item_categoricals(self) -> tuple[str, ...]:
+        """Categorical features that both history and candidates carry: the levels at which they can match."""
+        return (ITEM_ID, *(f.name for f in self.features if f.of == "item" and f.kind == "categorical"))
+
+    @property
+    def categoricals(self) -> tuple[str, ...]:
+        """Every feature that has a vocabulary."""
+        return (ITEM_ID, *(f.name for f in self.features if f.kind == "categorical"))
+
+    @property
+    def item_features(self) -> tuple[str, ...]:
+        """Features looked up from the items file (all but the item id)."""
+        return tuple(f.name for f in self.features if f.of == "item")
+
+    def columns(self, *, labels: bool = True) -> tuple[Column, ...]:
+        """Returns every `tf.Example` key of a request, in a fixed order; `labels=False` leaves the label out."""
+        return tuple(column for column in self._columns() if labels or column.role != "label")
+
+    def _columns(self) -> Iterator[Column]:
+        yield Column(key=USER_ID, feature=USER_ID, role="user", dtype="string")
+        yield Column(key=REQUEST_TIME, feature=REQUEST_TIME, role="context", dtype="int64")
+        yield Column(key=HISTORY + ITEM_ID, feature=ITEM_ID, role="history", dtype="string")
+        yield Column(key=HISTORY + TIMESTAMP, feature=TIMESTAMP, role="history", dtype="int64")
+        for feature in self.features:
+            if feature.of in ("item", "event"):
+                yield Column(key=HISTORY + feature.name, feature=feature.name, role="history", dtype=_dtype(feature))
+        yield Column(key=CANDIDATE + ITEM_ID, feature=ITEM_ID, role="candidate", dtype="string")
+        for feature in self.features:
+            if feature.of in ("item", "candidate"):
+                yield Column(
+                    key=CANDIDATE + feature.name, feature=feature.name, role="candidate", dtype=_dtype(feature)
+                )
+        for feature in self.features:
+            if feature.of == "context":
+                yield Column(key=feature.name, feature=feature.name, role="context", dtype=_dtype(feature))
+        yield Column(key=LABEL, feature=LABEL, role="label", dtype="float32")
+
+
+def _dtype(feature: Feature) -> DType:
+    return "string" if feature.kind == "categorical" else "float32"
