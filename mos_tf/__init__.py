@@ -1,0 +1,40 @@
+"""Mixture of Sequence for ranking with very long user histories, on Keras 3 and ragged tensors."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mos_tf.features import Feature, FeatureSpec
+    from mos_tf.layers import HistoryAffinity, MixtureOfSequence, ThemeRouter
+    from mos_tf.models import SequenceRanker
+    from mos_tf.request import Request
+    from mos_tf.vocabulary import Vocabulary
+
+# Names load when first used: the command line and Beam workers need no TensorFlow to start.
+_HOMES = {
+    "Feature": "mos_tf.features",
+    "FeatureSpec": "mos_tf.features",
+    "HistoryAffinity": "mos_tf.layers",
+    "MixtureOfSequence": "mos_tf.layers",
+    "Request": "mos_tf.request",
+    "SequenceRanker": "mos_tf.models",
+    "ThemeRouter": "mos_tf.layers",
+    "Vocabulary": "mos_tf.vocabulary",
+}
+
+__all__ = [
+    "Feature",
+    "FeatureSpec",
+    "HistoryAffinity",
+    "MixtureOfSequence",
+    "Request",
+    "SequenceRanker",
+    "ThemeRouter",
+    "Vocabulary",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mos_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

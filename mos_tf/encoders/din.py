@@ -1,0 +1,117 @@
+"""`DIN`: target attention through a learned activation unit."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from mos_tf.encoders.base import Encoded, SequenceEncoder
+from mos_tf.ragged import Rows, null_softmax, pair_rows, rank_from_end
+
+
+@keras.saving.register_keras_serializable("mos_tf")
+class DIN(SequenceEncoder):
+    """Deep Interest Network: an activation unit scores every (event, candidate) pair.
+
+        a_tc = MLP([x_t, v_c, x_t ⊙ v_c]) − slope · log(1 + rank_t)        one score a head
+        h_c  = [Σ_t w_tc V x_t + w_0c n]                                   w = softmax over events and a null key
+
+    Two additions to the paper: scores are normalised together with a null key, whose value n is what an empty
+    history gives, and a learned slope a head discounts old events (rank 0 is the most recent). The first layer of the
+    unit is linear in [x, v, x ⊙ v] (a difference x − v adds nothing to it), so its x part is computed once an event
+    and its v part once a candidate; only the product is per pair.
+
+    Args:
+        hidden_units: width of the activation unit's hidden layer.
+        num_heads: heads, each with its own scores over its own slice of the values.
+        output_dim: width of the result, a multiple of `num_heads`; default the history's.
+
+    Raises:
+        ValueError: an output width that the heads do not divide.
+
+    References:
+        Zhou et al., "Deep Interest Network for Click-Through Rate Prediction", KDD 2018.
+
+    Example:
+
+    >>> history = tf.RaggedTensor.from_row_lengths(tf.random.normal([5, 8]), [5, 0])
+    >>> DIN()(history, tf.random.normal([2, 8])).shape
+    TensorShape([2, 8])
+    """
+
+    def __init__(self, hidden_units: int = 32, num_heads: int = 4, output_dim: int | None = None, **kwargs):
+        super().__init__(output_dim=output_dim, **kwargs)
+        self.hidden_units = hidden_units
+        self.num_heads = num_heads
+        self.evidence_dim = 2 * num_heads
+
+    def build(self, history_shape, candidates_shape) -> None:
+        super().build(history_shape, candidates_shape)
+        if self.output_dim % self.num_heads:
+            raise ValueError(
+                "DIN's heads share the output evenly. "
+                f"Received: output_dim={self.output_dim}, num_heads={self.num_heads}"
+            )
+        dim = history_shape[-1]
+        self.event_projection = self._dense(self.hidden_units, dim, "event", use_bias=False)
+        self.candidate_projection = self._dense(self.hidden_units, dim, "candidate")
+        self.product_projection = self._dense(self.hidden_units, dim, "product", use_bias=False)
+        self.score = self._dense(self.num_heads, self.hidden_units, "score", use_bias=False)
+        self.value = self._dense(self.output_dim, dim, "value")
+        # From no discount to a steep one, so that heads differ from the start.
+        slopes = [0.5 * head for head in range(self.num_heads)]
+        self.recency_slope = self.add_weight(shape=(self.num_heads,), initializer=_Values(slopes), name="recency_slope")
+        self.null_score = self.add_weight(shape=(self.num_heads,), initializer="zeros", name="null_score")
+        self.null_value = self.add_weight(shape=(self.output_dim,), initializer="zeros", name="null_value")
+
+    def _dense(self, units: int, input_dim: int, name: str, use_bias: bool = True) -> keras.layers.Dense:
+        layer = keras.layers.Dense(units, use_bias=use_bias, name=name, dtype=self.dtype_policy)
+        layer.build((None, input_dim))
+        return layer
+
+    def encode(
+        self, history: Rows, candidates: tf.Tensor, candidate_rows: tf.Tensor, time: tf.Tensor | None = None
+    ) -> Encoded:
+        pairs = pair_rows(history.splits, candidate_rows)
+        events = tf.gather(history.values, pairs.event)
+        product = self.product_projection(events * tf.gather(candidates, pairs.candidate))
+        hidden = ops.silu(
+            product
+            + tf.gather(self.event_projection(history.values), pairs.event)
+            + tf.gather(self.candidate_projection(candidates), pairs.candidate)
+        )
+        age = tf.math.log1p(tf.cast(rank_from_end(history.splits), tf.float32))
+        # Softmax in float32: under mixed precision a long history's sum would overflow or round away.
+        scores = tf.cast(self.score(hidden), tf.float32)
+        scores -= tf.gather(age, pairs.event)[:, None] * tf.cast(self.recency_slope, tf.float32)
+        num_candidates = tf.shape(candidates, out_type=tf.int64)[0]
+        attention = null_softmax(scores, pairs.candidate, num_candidates, tf.cast(self.null_score, tf.float32))
+        vectors = self._weigh(history.values, pairs, attention.weights, num_candidates)
+        vectors += tf.cast(self._per_head(attention.null_weight), vectors.dtype) * self.null_value
+        evidence = tf.concat([attention.logsumexp, attention.null_weight], axis=1)
+        return Encoded(vectors, tf.cast(evidence, vectors.dtype))
+
+    def _weigh(self, events, pairs, weights, num_candidates) -> tf.Tensor:
+        values = tf.gather(self.value(events), pairs.event)
+        weighted = values * tf.cast(self._per_head(weights), values.dtype)
+        return tf.math.unsorted_segment_sum(weighted, pairs.candidate, num_candidates)
+
+    def _per_head(self, weights: tf.Tensor) -> tf.Tensor:
+        """[P, heads] → [P, output_dim]: each head's weight over its slice of the values."""
+        return tf.repeat(weights, self.output_dim // self.num_heads, axis=1)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "hidden_units": self.hidden_units, "num_heads": self.num_heads}
+
+
+@keras.saving.register_keras_serializable("mos_tf")
+class _Values(keras.initializers.Initializer):
+    """Starts a weight at given numbers."""
+
+    def __init__(self, values):
+        self.values = list(values)
+
+    def __call__(self, shape, dtype=None):
+        return ops.reshape(ops.convert_to_tensor(self.values, dtype=dtype), shape)
+
+    def get_config(self) -> dict:
+        return {"values": self.values}

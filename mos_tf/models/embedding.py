@@ -1,0 +1,65 @@
+"""`FeatureEmbedding`: the features of an event or a candidate as one vector, from shared tables."""
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from mos_tf.features import CANDIDATE, HISTORY, FeatureSpec
+
+
+@keras.saving.register_keras_serializable("mos_tf")
+class FeatureEmbedding(keras.layers.Layer):
+    """Sums one embedding a feature, so that events and candidates of the same item lie at the same place.
+
+        x = Σ_f T_f[id_f] + W · symlog(numbers)        symlog(y) = sign(y) · log(1 + |y|)
+
+    A table is shared by the history and the candidates. Event features exist in the history only.
+
+    Args:
+        spec: the features.
+        num_ids: number of ids of each categorical feature, the out-of-vocabulary id included.
+        dim: width of the vectors.
+    """
+
+    def __init__(self, spec: FeatureSpec, num_ids: Mapping[str, int], dim: int, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.columns = {
+            role: [c for c in spec.columns() if c.role == role and c.dtype != "int64"]
+            for role in ("history", "candidate")
+        }
+        item_numbers = {f.name for f in spec.features if f.of in ("item", "event") and f.kind == "numeric"}
+        names = dict.fromkeys(c.feature for columns in self.columns.values() for c in columns if c.categorical)
+        self.tables = {
+            name: keras.layers.Embedding(
+                num_ids[name],
+                dim,
+                embeddings_initializer=keras.initializers.RandomNormal(stddev=dim**-0.5 / 2),
+                name=f"{name}_embedding",
+                dtype=self.dtype_policy,
+            )
+            for name in names
+        }
+        self.projections = {
+            name: keras.layers.Dense(dim, use_bias=False, name=f"{name}_projection", dtype=self.dtype_policy)
+            for name in sorted(item_numbers)
+        }
+        for table in self.tables.values():
+            table.build(None)
+        for projection in self.projections.values():
+            projection.build((None, 1))
+        self.built = True
+
+    def call(self, features: Mapping[str, tf.RaggedTensor], role: str) -> tf.Tensor:
+        """Returns [N, dim] for the flat events (`role="history"`) or candidates (`role="candidate"`)."""
+        prefix = {"history": HISTORY, "candidate": CANDIDATE}[role]
+        vectors = []
+        for column in self.columns[role]:
+            values = features[prefix + column.feature].flat_values
+            if column.categorical:
+                vectors.append(self.tables[column.feature](values))
+            elif column.feature in self.projections:
+                symlog = tf.sign(values) * tf.math.log1p(tf.abs(values))
+                vectors.append(self.projections[column.feature](symlog[:, None]))
+        return tf.add_n(vectors)

@@ -1,0 +1,95 @@
+"""`RankingHead`: two towers, one for the numbers of a candidate and one for what the history says of it."""
+
+import keras
+from keras import ops
+
+from mos_tf.layers.piecewise_linear import PiecewiseLinearEmbedding
+
+
+@keras.saving.register_keras_serializable("mos_tf")
+class RankingHead(keras.layers.Layer):
+    """Adds the logits of two towers (this project's formulation).
+
+        logit_φ = MLP([u, clip(standardised φ, ±4)]) + w · e
+        logit   = logit_φ + MLP([h ⊙ v_c, v_c, evidence, context])        last layer starts at zero
+
+    φ are the numbers of a candidate (affinity and numeric features), u and e their piecewise-linear embedding and its
+    code, h the sequence layer's vector, v_c the candidate's. So training starts from a model of affinity and adds
+    what the sequence knows beyond it.
+
+    Args:
+        number_units: hidden widths of the tower of numbers.
+        sequence_units: hidden widths of the tower of the sequence.
+        dropout: on the hidden layers of both.
+    """
+
+    def __init__(
+        self,
+        number_units: tuple[int, ...] = (128, 128),
+        sequence_units: tuple[int, ...] = (64,),
+        dropout: float = 0.1,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.number_units = tuple(number_units)
+        self.sequence_units = tuple(sequence_units)
+        self.dropout = dropout
+        self.standardise = keras.layers.Normalization(axis=-1, dtype="float32", name="standardise")
+        self.embed_numbers = PiecewiseLinearEmbedding(name="embed_numbers", dtype=self.dtype_policy)
+        self.code_weights = keras.layers.Dense(
+            1, kernel_initializer="zeros", name="code_weights", dtype=self.dtype_policy
+        )
+        self.number_tower = self._tower(self.number_units, "number_tower")
+        self.sequence_tower = self._tower(self.sequence_units, "sequence_tower")
+
+    def _tower(self, units: tuple[int, ...], name: str) -> keras.Sequential:
+        layers: list[keras.layers.Layer] = []
+        for width in units:
+            layers += [
+                keras.layers.Dense(width, "relu", dtype=self.dtype_policy),
+                keras.layers.Dropout(self.dropout, dtype=self.dtype_policy),
+            ]
+        zero_start = "zeros" if name == "sequence_tower" else "glorot_uniform"
+        layers.append(keras.layers.Dense(1, kernel_initializer=zero_start, dtype="float32"))
+        return keras.Sequential(layers, name=name)
+
+    def build(self, numbers_shape, vectors_shape, candidates_shape, evidence_shape) -> None:
+        numbers = numbers_shape[-1]
+        self.standardise.build((None, numbers))
+        self.embed_numbers.build((None, numbers))
+        self.code_weights.build((None, numbers * self.embed_numbers.num_bins))
+        self.number_tower.build((None, numbers * (self.embed_numbers.embedding_dim + 1)))
+        self.sequence_tower.build((None, vectors_shape[-1] + candidates_shape[-1] + evidence_shape[-1]))
+        self.built = True
+
+    def adapt(self, numbers) -> None:
+        """Sets standardisation and quantiles from the numbers of training candidates, float [rows, J]."""
+        self.standardise.adapt(numbers)
+        self.embed_numbers.adapt(numbers)
+
+    @property
+    def adapted(self) -> bool:
+        """Whether `adapt` has run, here or before saving."""
+        return self.embed_numbers.adapted
+
+    def standardised(self, numbers):
+        """Returns φ standardised and clipped to ±4, [M, J]."""
+        return ops.clip(self.standardise(numbers), -4.0, 4.0)
+
+    def call(self, numbers, vectors, candidates, evidence, training=None):
+        """Returns logits, float32 [M]."""
+        embedded, code = self.embed_numbers(numbers)
+        scaled = ops.cast(self.standardised(numbers), embedded.dtype)
+        logit = self.number_tower(ops.concatenate([embedded, scaled], axis=-1), training=training)
+        logit += ops.cast(self.code_weights(code), "float32")
+        sequence = ops.concatenate([vectors * candidates, candidates, evidence], axis=-1)
+        logit += self.sequence_tower(sequence, training=training)
+        return ops.squeeze(logit, axis=-1)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "number_units": list(self.number_units),
+            "sequence_units": list(self.sequence_units),
+            "dropout": self.dropout,
+        }
