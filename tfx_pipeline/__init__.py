@@ -1,0 +1,1 @@
+"""The TFX pipeline: raw events to a blessed and pushed ranking model."""

@@ -1,0 +1,1 @@
+"""TFX components of this project. Import each from its own module, so that a light one stays light."""
