@@ -57,11 +57,11 @@ setup(
     entry_points={
         "console_scripts": ["mos=mos_tf.cli:main"],
         "mos_tf.commands": [
-            "data=mos_tf.datasets.cli:app",
-            "insight=mos_tf.insight.cli:app",
-            "pipeline=tfx_pipeline.cli:app",
-            "rank=serving.cli:rank",
-            "serve=serving.cli:app",
+            "data=mos_tf.datasets.cli:app [data]",
+            "insight=mos_tf.insight.cli:app [data]",
+            "pipeline=tfx_pipeline.cli:app [tfx]",
+            "rank=serving.cli:rank [serving]",
+            "serve=serving.cli:app [serving]",
         ],
     },
 )
