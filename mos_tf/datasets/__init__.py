@@ -1,0 +1,1 @@
+"""From raw logs to requests: the generic events files, their adapters, and one user's events → leak-free requests."""

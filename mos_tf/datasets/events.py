@@ -1,0 +1,121 @@
+"""Which rows of an events file are events: the rules, and the dead letters of the rows that break one."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mos_tf.datasets.config import RequestConfig
+from mos_tf.datasets.hashing import hash_strings, mix
+from mos_tf.errors import DataError
+from mos_tf.features import ITEM_ID, TIMESTAMP, USER_ID
+from mos_tf.privacy import hash_user
+
+EVENT_TYPE = "event_type"
+SESSION_ID = "session_id"
+EXPOSURE_ID = "exposure_id"
+
+DUPLICATE = "duplicate"
+_LAST_SECOND = 253_402_300_799  # end of the year 9999: a larger "time" is milliseconds, or noise
+
+
+def reason_for(row: Mapping[str, Any], config: RequestConfig) -> str | None:
+    """Returns why a row is no event, or None where it is one; a duplicate only shows among its user's rows."""
+    if _is_missing(row[USER_ID]):
+        return "missing_user"
+    if _is_missing(row[ITEM_ID]):
+        return "missing_item"
+    time = parse_time(row[TIMESTAMP])
+    if time is None:
+        return "bad_timestamp"
+    if config.event_types is not None and str(row[EVENT_TYPE]) not in config.event_types:
+        return "unknown_event_type"
+    if (config.start is not None and time < config.start) or (config.end is not None and time >= config.end):
+        return "out_of_range"
+    return None
+
+
+def parse_time(value: Any) -> int | None:
+    """Returns whole unix seconds of the years 1970 to 9999, from a number or its string; None for anything else."""
+    try:
+        seconds = math.floor(float(value)) if isinstance(value, (str, float)) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds <= _LAST_SECOND else None
+
+
+def dead_letter(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """Returns what is kept of a bad row, ready for JSON: the reason and the row, its user id hashed."""
+    user = "" if _is_missing(row[USER_ID]) else hash_user(str(row[USER_ID]))
+    plain = (int, str, type(None))
+    shown = {name: value if isinstance(value, plain) else str(value) for name, value in row.items()}
+    return {"reason": reason, "row": {**shown, USER_ID: user}}
+
+
+def check_columns(names: Iterable[str], config: RequestConfig) -> None:
+    """Raises DataError where an events file lacks a column that it must have."""
+    needed = [USER_ID, ITEM_ID, TIMESTAMP] + ([EVENT_TYPE] if config.event_types is not None else [])
+    missing = [name for name in needed if name not in set(names)]
+    if missing:
+        raise DataError(f"an events file has the columns {needed}. Missing: {missing}. Received: {sorted(names)}")
+
+
+def sift(rows: pa.Table, config: RequestConfig) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """Parts rows into events and dead letters.
+
+    Args:
+        rows: a batch of an events file, of any users.
+        config: which times and event types are known.
+
+    Returns:
+        The events, ids as strings and `timestamp` as int64, all other columns as they came; and the dead letters.
+
+    Raises:
+        DataError: a column that the format needs is missing.
+    """
+    check_columns(rows.column_names, config)
+    ruled = rows.select([n for n in (USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE) if n in rows.column_names]).to_pylist()
+    reasons = [reason_for(row, config) for row in ruled]
+    good = np.array([reason is None for reason in reasons], dtype=bool)
+    bad_rows = rows.filter(pa.array(~good)).to_pylist()
+    letters = [dead_letter(row, reason) for row, reason in zip(bad_rows, filter(None, reasons), strict=True)]
+    times = [parse_time(row[TIMESTAMP]) for row, reason in zip(ruled, reasons, strict=True) if reason is None]
+    events = rows.filter(pa.array(good))
+    for name in (USER_ID, ITEM_ID, EVENT_TYPE, SESSION_ID, EXPOSURE_ID):
+        if name in events.column_names:
+            events = events.set_column(events.column_names.index(name), name, events[name].cast(pa.string()))
+    return events.set_column(events.column_names.index(TIMESTAMP), TIMESTAMP, pa.array(times, pa.int64())), letters
+
+
+def duplicates(events: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns bool [N], true where a row of one user equals an earlier one in all columns."""
+    return pd.DataFrame(dict(events)).duplicated().to_numpy()
+
+
+def sampled_users(user_ids: Iterable[str], config: RequestConfig) -> frozenset[str]:
+    """Returns the users that the configuration keeps: all, or `max_users` drawn by hash(seed, user)."""
+    ids = np.array(sorted(set(user_ids)), dtype=np.object_)
+    return frozenset(ids[np.argsort(user_keys(ids, config), kind="stable")[: config.max_users]])
+
+
+def user_keys(user_ids: np.ndarray, config: RequestConfig) -> np.ndarray:
+    """Returns hash(seed, user) as uint64: `max_users` keeps the users with the smallest."""
+    return mix(config.seed, hash_strings(user_ids))
+
+
+def check_bad_share(bad: Counter[str], rows: int, config: RequestConfig) -> None:
+    """Raises DataError, with the count of every reason, where too many of the rows were bad."""
+    if bad.total() > config.max_bad_share * rows:
+        counts = ", ".join(f"{reason}={count}" for reason, count in sorted(bad.items()))
+        raise DataError(
+            f"at most {config.max_bad_share:.2%} of the rows may be bad (max_bad_share). "
+            f"Received: {bad.total()} of {rows} ({counts}). The dead letters hold each bad row with its reason"
+        )
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value or not str(value).strip()

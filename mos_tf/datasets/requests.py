@@ -1,0 +1,210 @@
+"""`build_requests`: one user's events → requests, without leakage. A pure function; every runner calls it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from mos_tf.datasets.config import RequestConfig, SplitTimes
+from mos_tf.datasets.events import EXPOSURE_ID, SESSION_ID
+from mos_tf.datasets.hashing import hash_strings, mix
+from mos_tf.datasets.tables import Popularity, Tables, clean
+from mos_tf.errors import DataError
+from mos_tf.features import ITEM_ID, TIMESTAMP, Feature, FeatureSpec
+from mos_tf.privacy import hash_user
+from mos_tf.request import Request
+
+__all__ = ["RequestConfig", "SplitTimes", "UserRequests", "build_requests"]
+
+POPULARITY = "popularity"
+
+# Separate the draws of one request: the order of its candidates must say nothing of how they were chosen.
+_DRAW, _SHUFFLE = 1, 2
+
+
+@dataclass(frozen=True)
+class UserRequests:
+    """The requests of one user with their splits, in order of time, and the counts of what was met.
+
+    Counts: `baskets` = `outside_splits` + `without_list` + `without_listed_purchase` + the requests, and for each
+    split `<split>/requests`, `<split>/positives`, `<split>/negatives` and `<split>/history_events`.
+    """
+
+    requests: list[tuple[str, Request]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class _Basket:
+    split: str
+    time: int
+    row: int  # its first event
+    candidates: np.ndarray  # item codes
+    label: np.ndarray
+
+
+def build_requests(
+    user_id: str,
+    events: Mapping[str, np.ndarray],
+    *,
+    tables: Tables,
+    popularity: Popularity,
+    spec: FeatureSpec,
+    config: RequestConfig,
+) -> UserRequests:
+    """Builds every request of one user: one a basket, that is one for each distinct (timestamp, session_id).
+
+    A basket is one instant: its history is what happened strictly before it, its lines never know each other. Its
+    exposure list is that of its events' `exposure_id`; see `RequestConfig.negatives` for what becomes a candidate.
+
+    Args:
+        user_id: whose events they are.
+        events: the user's events in any order, without duplicates, equally long columns: `item_id` (str),
+            `timestamp` (int64), optional `session_id` and `exposure_id` (str), and the spec's event and context
+            features.
+        tables: item features and exposure lists.
+        popularity: read by a candidate feature named `popularity`.
+        spec: the features that the requests carry.
+        config: split times, history length, negatives and seed.
+
+    Raises:
+        DataError: the spec names a feature that neither the items nor the events hold.
+    """
+    user = int(hash_strings([user_id])[0])
+    events = _ordered(_canonical(user_id, events, spec), user, config.seed)
+    codes = tables.codes(events[ITEM_ID])
+    counts: Counter[str] = Counter()
+    baskets = list(_baskets(events, codes, user, tables, config, counts))
+    history = _history(events, codes, tables, spec)
+    candidates, splits = _candidates(baskets, tables, popularity, spec)
+    requests = []
+    for basket, start, end in zip(baskets, splits, splits[1:], strict=False):
+        stop = int(np.searchsorted(events[TIMESTAMP], basket.time))
+        kept = slice(max(0, stop - config.max_history), stop)
+        request = Request(
+            user_id=user_id,
+            request_time=basket.time,
+            history={name: values[kept] for name, values in history.items()},
+            candidates={name: values[start:end] for name, values in candidates.items()},
+            label=basket.label,
+            context={f.name: events[f.name][basket.row] for f in spec.features if f.of == "context"},
+        )
+        requests.append((basket.split, request))
+        positives = int(basket.label.sum())
+        counts[f"{basket.split}/requests"] += 1
+        counts[f"{basket.split}/positives"] += positives
+        counts[f"{basket.split}/negatives"] += request.num_candidates - positives
+        counts[f"{basket.split}/history_events"] += request.num_events
+    return UserRequests(requests, counts)
+
+
+def _canonical(user_id: str, events: Mapping[str, np.ndarray], spec: FeatureSpec) -> dict[str, np.ndarray]:
+    """The columns that requests are made of, in types that do not depend on the runner."""
+    own = [f for f in spec.features if f.of in ("event", "context")]
+    missing = [name for name in (ITEM_ID, TIMESTAMP, *(f.name for f in own)) if name not in events]
+    if missing:
+        raise DataError(
+            f"events of {hash_user(user_id)} lack the columns {missing} that the spec names. Received: {sorted(events)}"
+        )
+    optional = [Feature(name=name, of="event") for name in (SESSION_ID, EXPOSURE_ID)]
+    nothing = np.full(len(events[ITEM_ID]), "", dtype=np.object_)
+    canonical = {f.name: clean(pd.Series(events.get(f.name, nothing)), f.kind) for f in (*optional, *own)}
+    return {
+        ITEM_ID: np.asarray(events[ITEM_ID], dtype=np.object_),
+        TIMESTAMP: np.asarray(events[TIMESTAMP], dtype=np.int64),
+        **canonical,
+    }
+
+
+def _ordered(events: dict[str, np.ndarray], user: int, seed: int) -> dict[str, np.ndarray]:
+    """By time, ties by hash(seed, user, item), and the same item twice at once by its other columns."""
+    others = [
+        values.view(np.uint32) if values.dtype == np.float32 else hash_strings(values)
+        for name, values in events.items()
+        if name not in (ITEM_ID, TIMESTAMP)
+    ]
+    tie = mix(seed, user, hash_strings(events[ITEM_ID]))
+    order = np.lexsort((mix(seed, *others), tie, events[TIMESTAMP]))
+    return {name: values[order] for name, values in events.items()}
+
+
+def _baskets(
+    events: Mapping[str, np.ndarray],
+    codes: np.ndarray,
+    user: int,
+    tables: Tables,
+    config: RequestConfig,
+    counts: Counter[str],
+) -> Iterator[_Basket]:
+    """Yields the baskets that make a request, by time, ties by session id, and counts the others."""
+    times = events[TIMESTAMP]
+    sessions = np.unique(events[SESSION_ID], return_inverse=True)[1]
+    rows = np.lexsort((sessions, times))
+    starts = np.flatnonzero(np.diff(times[rows], prepend=-1) | np.diff(sessions[rows], prepend=-1))
+    for basket in np.split(rows, starts[1:]) if len(rows) else ():
+        counts["baskets"] += 1
+        time = int(times[basket[0]])
+        split = config.splits.split_of(time)
+        if split is None:
+            counts["outside_splits"] += 1
+            continue
+        listed = tables.listed(events[EXPOSURE_ID][basket[0]])
+        if listed is None:
+            counts["without_list"] += 1
+            continue
+        bought = np.isin(listed, codes[basket])
+        if not bought.any():
+            counts["without_listed_purchase"] += 1
+            continue
+        drawn, label = _draw(listed, bought, tables, (config.seed, user, time), config.negatives_per_positive)
+        yield _Basket(split, time, int(basket[0]), drawn, label)
+
+
+def _draw(
+    listed: np.ndarray, bought: np.ndarray, tables: Tables, seeds: tuple[int, int, int], per_positive: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws negatives without replacement and shuffles: the smallest hashes win, so no order of the list matters."""
+    positives, others = listed[bought], listed[~bought]
+    wanted = per_positive * len(positives)
+    if wanted < len(others):
+        keys = mix(*seeds, _DRAW, tables.item_hashes[others])
+        others = others[np.argpartition(keys, wanted)[:wanted]]
+    codes = np.concatenate([positives, others])
+    label = np.repeat(np.array([1, 0], dtype=np.float32), [len(positives), len(others)])
+    order = np.argsort(mix(*seeds, _SHUFFLE, tables.item_hashes[codes]))
+    return codes[order], label[order]
+
+
+def _history(
+    events: Mapping[str, np.ndarray], codes: np.ndarray, tables: Tables, spec: FeatureSpec
+) -> dict[str, np.ndarray]:
+    history = {ITEM_ID: events[ITEM_ID], TIMESTAMP: events[TIMESTAMP]}
+    for feature in spec.features:
+        if feature.of == "item":
+            history[feature.name] = tables.feature(feature.name, feature.kind)[codes]
+        elif feature.of == "event":
+            history[feature.name] = events[feature.name]
+    return history
+
+
+def _candidates(
+    baskets: list[_Basket], tables: Tables, popularity: Popularity, spec: FeatureSpec
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Features of all candidates of the user, flat, and the row splits that part them by basket."""
+    lengths = np.array([len(basket.candidates) for basket in baskets], dtype=np.int64)
+    codes = np.concatenate([basket.candidates for basket in baskets] or [np.empty(0, np.int64)])
+    candidates = {ITEM_ID: tables.item_ids[codes]}
+    for feature in spec.features:
+        if feature.of == "item":
+            candidates[feature.name] = tables.feature(feature.name, feature.kind)[codes]
+        elif feature.of == "candidate":
+            if (feature.name, feature.kind) != (POPULARITY, "numeric"):
+                raise DataError(
+                    f"the candidate features that are known: {POPULARITY!r} (numeric). "
+                    f"Received: {feature.name!r} ({feature.kind})"
+                )
+            times = np.repeat(np.array([basket.time for basket in baskets], dtype=np.int64), lengths)
+            candidates[feature.name] = popularity.log_share(candidates[ITEM_ID], times)
+    return candidates, np.concatenate([[0], np.cumsum(lengths)])

@@ -1,0 +1,157 @@
+"""What the request builder looks up: `Tables` (items and exposure lists) and `Popularity` (weekly counts)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mos_tf.datasets.hashing import hash_strings
+from mos_tf.errors import DataError
+from mos_tf.features import ITEM_ID
+
+WEEK_SECONDS = 604_800
+
+
+class Tables:
+    """Items and exposure lists of a data directory, held as arrays over item codes 0..M-1.
+
+    Args:
+        items: one row an item, `item_id` and its features, strings or numbers.
+        exposures: exposure id → the item ids of its list.
+
+    Raises:
+        DataError: an item that has two rows.
+    """
+
+    def __init__(self, items: pd.DataFrame, exposures: pa.Table):
+        lists = exposures.column("item_ids").combine_chunks()
+        flat = lists.flatten()
+        if not pa.types.is_dictionary(flat.type):
+            flat = flat.dictionary_encode()
+        listed = flat.dictionary.to_numpy(zero_copy_only=False)
+        known = pd.Index(items[ITEM_ID].astype(str))
+        if not known.is_unique:
+            raise DataError(f"an item has one row in items. Received twice: {known[known.duplicated()][0]!r}")
+        self._index = known.append(pd.Index(listed).difference(known))
+        self._items = items.drop(columns=ITEM_ID).reset_index(drop=True)
+        self._features: dict[tuple[str, str], np.ndarray] = {}
+        self._lists, self._offsets = _ascending(
+            self._index.get_indexer(listed)[flat.indices.to_numpy()], lists.value_lengths().to_numpy(), len(self._index)
+        )
+        self._exposures = pd.Index(exposures.column("exposure_id").to_pandas())
+        self.item_ids = self._index.to_numpy(dtype=np.object_)
+        self.item_hashes = hash_strings(self.item_ids)
+
+    @classmethod
+    def load(cls, data_dir: str | Path) -> Self:
+        """Reads `items.parquet` and `exposures.parquet`.
+
+        Raises:
+            DataError: a file or a column that the format needs is missing.
+        """
+        items = _read(Path(data_dir) / "items.parquet", [ITEM_ID]).to_pandas()
+        exposures = _read(
+            Path(data_dir) / "exposures.parquet", ["exposure_id", "item_ids"], read_dictionary=["item_ids.list.element"]
+        )
+        return cls(items, exposures)
+
+    def codes(self, item_ids: np.ndarray) -> np.ndarray:
+        """Returns int64 item codes, -1 for an item that neither the items nor a list knows."""
+        return self._index.get_indexer(pd.Index(item_ids, dtype=object))
+
+    def feature(self, name: str, kind: Literal["categorical", "numeric"]) -> np.ndarray:
+        """Returns a feature by item code, [M + 1]; the last, code -1, is that of an unknown item.
+
+        What is not known is "" (categorical) or 0 (numeric).
+
+        Raises:
+            DataError: the items have no such column.
+        """
+        if name not in self._items:
+            raise DataError(f"items have no column for the item feature {name!r}. Received: {list(self._items)}")
+        if (name, kind) not in self._features:
+            values = clean(self._items[name], kind)
+            unknown = np.full(len(self._index) + 1 - len(values), "" if kind == "categorical" else 0, values.dtype)
+            self._features[name, kind] = np.concatenate([values, unknown])
+        return self._features[name, kind]
+
+    def names(self, item_ids: Sequence[str]) -> list[str]:
+        """Returns what to call the items: the column `name`, or the id where that is empty or absent."""
+        if "name" not in self._items:
+            return list(item_ids)
+        known = self.feature("name", "categorical")[self.codes(np.array(item_ids, dtype=np.object_))]
+        return [name or item_id for name, item_id in zip(known, item_ids, strict=True)]
+
+    def listed(self, exposure_id: str) -> np.ndarray | None:
+        """Returns the distinct codes of an exposure's items, ascending, or None where there is no such list."""
+        if exposure_id not in self._exposures:
+            return None
+        row = self._exposures.get_loc(exposure_id)
+        return self._lists[self._offsets[row] : self._offsets[row + 1]]
+
+
+class Popularity:
+    """Log share of an item among all events up to the end of the week before a request.
+
+        log((1 + events of the item) / (number of items + events of all))     weeks before the request's week
+
+    Args:
+        item_ids, weeks, counts: equally long: events of that item in that week (`timestamp // WEEK_SECONDS`). The
+            caller counts no event at or after the end of training, so later requests see the state at that end.
+    """
+
+    def __init__(self, item_ids: Sequence[str] | np.ndarray, weeks: np.ndarray, counts: np.ndarray):
+        codes, self._items = pd.factorize(np.asarray(item_ids, dtype=np.object_))
+        weeks = np.asarray(weeks, dtype=np.int64)
+        order = np.lexsort((weeks, codes))
+        self._codes_weeks = _keys(codes[order], weeks[order])
+        self._cumulative = np.concatenate([[0], np.cumsum(np.asarray(counts, dtype=np.int64)[order])])
+        by_week = np.argsort(weeks, kind="stable")
+        self._weeks = weeks[by_week]
+        self._totals = np.concatenate([[0], np.cumsum(np.asarray(counts, dtype=np.int64)[by_week])])
+        self._index = pd.Index(self._items, dtype=object)
+
+    def log_share(self, item_ids: np.ndarray, time: int | np.ndarray) -> np.ndarray:
+        """Returns float32 [n] for n items, each at its own `time` or all at one (UTC seconds)."""
+        codes = self._index.get_indexer(pd.Index(item_ids, dtype=object))
+        weeks = np.broadcast_to(np.asarray(time) // WEEK_SECONDS, codes.shape)
+        before = np.searchsorted(self._codes_weeks, _keys(codes, weeks))
+        first = np.searchsorted(self._codes_weeks, _keys(codes, np.zeros_like(weeks)))
+        seen = np.where(codes >= 0, self._cumulative[before] - self._cumulative[first], 0)
+        total = self._totals[np.searchsorted(self._weeks, weeks)]
+        return np.log((1 + seen) / (max(len(self._index), 1) + total)).astype(np.float32)
+
+
+def clean(values: pd.Series, kind: Literal["categorical", "numeric"]) -> np.ndarray:
+    """Returns strings (object) or float32 without gaps: what is missing becomes "" or 0."""
+    if kind == "numeric":
+        return pd.to_numeric(values, errors="coerce").fillna(0).to_numpy(dtype=np.float32)
+    return values.astype(object).where(values.notna(), "").astype(str).to_numpy(dtype=np.object_)
+
+
+def _ascending(codes: np.ndarray, lengths: np.ndarray, num_items: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sorts the codes inside each list and drops repeats; returns them (int32) and the lists' offsets."""
+    keys = np.repeat(np.arange(len(lengths)), lengths) * num_items + codes
+    if np.any(np.diff(keys) <= 0):
+        keys = np.unique(keys)
+    offsets = np.searchsorted(keys, np.arange(len(lengths) + 1) * num_items)
+    return (keys % num_items).astype(np.int32), offsets
+
+
+def _keys(codes: np.ndarray, weeks: np.ndarray) -> np.ndarray:
+    """Orders by item, then week, in one int64."""
+    return codes * 2**32 + weeks
+
+
+def _read(path: Path, columns: Sequence[str], read_dictionary: Sequence[str] = ()) -> pa.Table:
+    if not path.exists():
+        raise DataError(f"a data directory holds {path.name}. Received: no such file in {path.parent}")
+    table = pq.read_table(path, read_dictionary=list(read_dictionary))
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise DataError(f"{path.name} lacks the columns {missing}. Received: {table.column_names}")
+    return table
