@@ -84,7 +84,7 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
     def call(self, inputs):
         if not self.adapted:
             raise ValueError(
-                f"{self.name}: the quantiles are not set. Received: a call before adapt; call adapt(training rows) first"
+                f"{self.name}: quantiles are not adapted. Received: a call before adapt; call adapt(rows) first"
             )
         position = ops.cast(inputs, "float32")[..., None]
         encoded = ops.clip((position - self.start) * self.slope, 0.0, 1.0)

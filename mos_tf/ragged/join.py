@@ -35,7 +35,7 @@ def join_sums(
         values: float [N, F], what to sum.
         keys: float [N], what to take the least of.
     """
-    ids = tf.cast(tf.concat([event_ids, candidate_ids], axis=0), tf.int64)
+    ids = tf.concat([tf.cast(event_ids, tf.int64), tf.cast(candidate_ids, tf.int64)], axis=0)
     rows = tf.concat([event_rows, candidate_rows], axis=0)
     width = tf.reduce_max(tf.concat([ids, [0]], axis=0)) + 1
     distinct, slots = tf.unique(rows * width + ids, out_idx=tf.int64)

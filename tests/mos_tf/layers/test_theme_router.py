@@ -1,0 +1,54 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mos_tf import ThemeRouter
+from mos_tf.errors import DataError
+
+
+def adapted(num_themes=(2, 3)) -> ThemeRouter:
+    router = ThemeRouter(num_tokens=7, num_themes=num_themes, routing_dim=6)
+    router.adapt(np.array([0, 0, 1, 1, 2, 2, 3, 3]), np.array([0, 1, 2, 3, 4, 5, 0, 1]))
+    return router
+
+
+def test_routing_is_the_nearest_codebook_vector_by_cosine():
+    router = adapted()
+    themes = router(tf.range(7)).numpy()
+    for column, weight in enumerate(router.codebooks):
+        cosine = np.asarray(router.embeddings) @ np.asarray(weight).T
+        np.testing.assert_array_equal(themes[:6, column], cosine[:6].argmax(axis=1))
+        assert themes[6, column] == router.num_themes[column]  # out of vocabulary: no theme
+
+
+def test_ragged_tokens_keep_their_rows():
+    tokens = tf.ragged.constant([[0, 5], [], [6]], dtype=tf.int64)
+    themes = adapted()(tokens)
+    assert themes.shape.as_list() == [3, None, 2]
+    assert themes.row_lengths().numpy().tolist() == [2, 0, 1]
+
+
+def test_adapting_again_on_the_same_sessions_gives_the_same_themes():
+    np.testing.assert_array_equal(adapted().table, adapted().table)
+
+
+def test_the_out_of_vocabulary_token_never_makes_a_theme():
+    router = ThemeRouter(num_tokens=5, num_themes=2, routing_dim=2)
+    router.adapt(np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 4, 2, 3, 4]))
+    assert not np.any(router.embeddings[4])
+
+
+def test_sessions_without_a_pair_of_tokens_are_refused():
+    router = ThemeRouter(num_tokens=5, num_themes=2)
+    with pytest.raises(DataError, match="no session of which has two tokens"):
+        router.adapt(np.array([0, 1, 2]), np.array([0, 1, 2]))
+
+
+def test_themes_survive_saving(tmp_path):
+    tokens = keras.Input((None,), dtype="int64", ragged=True)
+    model = keras.Model(tokens, adapted()(tokens))
+    model.save(tmp_path / "model.keras")
+    reloaded = keras.saving.load_model(tmp_path / "model.keras")
+    batch = tf.ragged.constant([[0, 1, 2], [6]], dtype=tf.int64)
+    np.testing.assert_array_equal(reloaded(batch).flat_values, model(batch).flat_values)
