@@ -1,0 +1,1 @@
+"""Looking at logs and at what a run learned: session hopping, figures and the report."""
