@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, requires, version
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from mos_tf.errors import MosError
 
+DISTRIBUTION = "mos-tf"
 GROUP = "mos_tf.commands"
 
 # `mos --help` shows these without importing the subcommands, each of which may take seconds to load.
@@ -41,11 +42,11 @@ def main() -> None:
 class LazyCommands(TyperGroup):
     """The group whose members are the installed entry points of `mos_tf.commands`."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return sorted(entry_points(group=GROUP).names)
 
-    def get_command(self, ctx: typer.Context, name: str) -> TyperCommand | None:
-        found = tuple(entry_points(group=GROUP, name=name))
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        found = tuple(entry_points(group=GROUP, name=cmd_name))
         return LazyCommand(found[0]) if found else None
 
 
@@ -66,22 +67,22 @@ class LazyCommand(TyperCommand):
 def require_extras(entry: EntryPoint) -> None:
     """Raises `MosError` with the line to run when a package of the entry point's extras is not installed."""
     for extra in entry.extras:
-        missing = missing_packages(entry.dist.requires or [], extra)
+        missing = [name for name in packages_of(extra) if not is_installed(name)]
         if missing:
             raise MosError(
                 f"`mos {entry.name}` needs packages that are not installed. Received: no {', '.join(missing)}. "
-                f'Run: pip install "{entry.dist.name}[{extra}]"'
+                f'Run: pip install "{DISTRIBUTION}[{extra}]"'
             )
 
 
-def missing_packages(requirements: list[str], extra: str) -> list[str]:
-    """Returns which distributions that `extra` asks for are not installed."""
-    wanted = [line for line in requirements if re.search(rf"""extra == ['"]{extra}['"]""", line)]
-    return [name for name in (re.match(r"[\w.-]+", line)[0] for line in wanted) if not is_installed(name)]
+def packages_of(extra: str) -> list[str]:
+    """Returns the names of the packages that an extra of this project asks for."""
+    asked = [line for line in requires(DISTRIBUTION) or [] if re.search(rf"""extra == ['"]{extra}['"]""", line)]
+    return [re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in asked]
 
 
 def is_installed(package: str) -> bool:
-    """Returns whether a distribution of that name is installed."""
+    """Returns whether a package of that name is installed."""
     try:
         distribution(package)
     except PackageNotFoundError:
@@ -113,7 +114,6 @@ def native_stderr_held_back() -> Iterator[None]:
 
 app = typer.Typer(
     cls=LazyCommands,
-    help="Mixture of Sequence: from event logs to ranked answers.",
     epilog="Start with: mos data fetch complete-journey --help",
     add_completion=False,
     no_args_is_help=True,
@@ -123,14 +123,16 @@ app = typer.Typer(
 
 
 def show_version(wanted: bool) -> None:
-    """Prints the version and exits when `--version` was given."""
+    """Prints the version and ends the command when `--version` was given."""
     if wanted:
-        typer.echo(f"mos {version('mos-tf')}")
+        typer.echo(f"mos {version(DISTRIBUTION)}")
         raise typer.Exit
 
 
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")] = False,
+    wanted: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Mixture of Sequence: from event logs to ranked answers."""

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import machine
-from repair_wheels import UnknownWheel, repair_wheel
-from run_logged import Failed, run_logged
+from repair_wheels import UnknownWheelError, repair_wheel
+from run_logged import CommandError, run_logged
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -72,10 +72,22 @@ def make_environment() -> None:
     requirements = VENV / "requirements.txt"
     requirements.write_text(without(LOCK.read_text(), elsewhere))
     say("installing the lock")
-    uv = [PYTHON, "-m", "uv", "pip"]
+    uv: list[str | Path] = [PYTHON, "-m", "uv", "pip"]
     run_logged([*uv, "sync", "--python", PYTHON, "--require-hashes", "--no-build-isolation", requirements], LOG)
     run_logged(
-        [*uv, "install", "--python", PYTHON, "--no-deps", "--no-build-isolation", *repaired, FARMHASH, "--editable", ROOT], LOG
+        [
+            *uv,
+            "install",
+            "--python",
+            PYTHON,
+            "--no-deps",
+            "--no-build-isolation",
+            *repaired,
+            FARMHASH,
+            "--editable",
+            ROOT,
+        ],
+        LOG,
     )
     say("done")
 
@@ -85,7 +97,9 @@ def repaired_wheels(packages: list[str]) -> list[Path]:
     say(f"glibc here is older than 2.39: {' and '.join(packages)} are altered to load on it (NOTICE says how)")
     directory = VENV / "wheels"
     shutil.rmtree(directory, ignore_errors=True)
-    pins = [line.split()[0] for line in LOCK.read_text().splitlines() if line.startswith(tuple(f"{p}==" for p in packages))]
+    pins = [
+        line.split()[0] for line in LOCK.read_text().splitlines() if line.startswith(tuple(f"{p}==" for p in packages))
+    ]
     published_for = ["--only-binary=:all:", "--platform", "manylinux_2_39_x86_64"]
     run_logged([PYTHON, "-m", "pip", "download", "--no-deps", *published_for, "--dest", directory, *pins], LOG)
     return [repair_wheel(wheel, directory) for wheel in sorted(directory.glob("*.whl"))]
@@ -105,7 +119,7 @@ def say(line: str) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (Failed, OSError, UnknownWheel, machine.Unfit) as error:
+    except (CommandError, OSError, UnknownWheelError, machine.UnfitError) as error:
         sys.exit(f"setup: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -14,7 +14,7 @@ SHT_GNU_VERNEED = 0x6FFFFFFE
 SHT_GNU_VERSYM = 0x6FFFFFFF
 
 
-class UnexpectedObject(ValueError):
+class UnexpectedObjectError(ValueError):
     """The shared object is not what the renaming was written for."""
 
 
@@ -34,14 +34,14 @@ class SharedObject:
 
     def __init__(self, image: bytes) -> None:
         if image[:6] != b"\x7fELF\x02\x01":
-            raise UnexpectedObject("not a little-endian 64-bit ELF image")
+            raise UnexpectedObjectError("not a little-endian 64-bit ELF image")
         self.image = bytearray(image)
         (table,) = struct.unpack_from("<Q", image, 0x28)
         size, count = struct.unpack_from("<HH", image, 0x3A)
         sections = [struct.unpack_from("<4xIQQQQII", image, table + size * i) for i in range(count)]
         by_type = {kind: (offset, length, link, info) for kind, _, _, offset, length, link, info in sections}
         if not {SHT_DYNSYM, SHT_GNU_VERNEED, SHT_GNU_VERSYM} <= by_type.keys():
-            raise UnexpectedObject("no versioned dynamic symbols")
+            raise UnexpectedObjectError("no versioned dynamic symbols")
         self._symbols, self._symbols_size, strings, _ = by_type[SHT_DYNSYM]
         self._strings = sections[strings][3]
         self._versions = by_type[SHT_GNU_VERSYM][0]
@@ -78,18 +78,18 @@ class SharedObject:
             if need.name == old:
                 offsets = [other.name_offset for other in needs if (other.library, other.name) == (need.library, new)]
                 if not offsets:
-                    raise UnexpectedObject(f"asks {need.library} for {old} but not for {new}")
+                    raise UnexpectedObjectError(f"asks {need.library} for {old} but not for {new}")
                 struct.pack_into("<I", self.image, need.offset, elf_hash(new))
                 struct.pack_into("<I", self.image, need.offset + 8, offsets[0])
 
     def rename_symbol(self, old: str, new: str) -> None:
-        """Overwrites the name of an imported symbol; linkers let names share a tail, which must not be the case here."""
+        """Overwrites the name of an imported symbol, unless another name ends in it: linkers share such tails."""
         if len(new) > len(old):
-            raise UnexpectedObject(f"{new} is longer than {old}")
+            raise UnexpectedObjectError(f"{new} is longer than {old}")
         symbols = list(self.symbols())
         for offset in {offset for name, offset, _, defined in symbols if name == old and not defined}:
             if sum(offset <= other <= offset + len(old) for _, other, _, _ in symbols) != 1:
-                raise UnexpectedObject(f"the name {old} is shared")
+                raise UnexpectedObjectError(f"the name {old} is shared")
             start = self._strings + offset
             self.image[start : start + len(old)] = new.encode().ljust(len(old), b"\0")
 
@@ -102,21 +102,23 @@ def rename_imports(image: bytes, symbols: Mapping[str, str], versions: Mapping[s
     """Returns the image with imported symbols and versions renamed, after checking that exactly those changed.
 
     Raises:
-        UnexpectedObject: a symbol of a version in `versions` is not in `symbols`, or the result is not what was asked.
+        UnexpectedObjectError: a symbol of one of the versions is not in `symbols`, or the result is not as asked.
     """
     shared = SharedObject(image)
     before = shared.imports()
     unknown = sorted(name for name, version in before if version in versions and name not in symbols)
     if unknown:
-        raise UnexpectedObject(f"no older equivalent is known for {', '.join(unknown)}")
-    wanted = {(symbols[name], versions[version]) if version in versions else (name, version) for name, version in before}
+        raise UnexpectedObjectError(f"no older equivalent is known for {', '.join(unknown)}")
+    wanted = {
+        (symbols[name], versions[version]) if version in versions else (name, version) for name, version in before
+    }
     renamed = [name for name, version in before if version in versions]
     for old, new in versions.items():
         shared.rename_version(old, new)
     for old in renamed:
         shared.rename_symbol(old, symbols[old])
     if shared.imports() != wanted:
-        raise UnexpectedObject("the renamed imports are not the expected ones")
+        raise UnexpectedObjectError("the renamed imports are not the expected ones")
     return bytes(shared.image)
 
 

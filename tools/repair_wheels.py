@@ -49,7 +49,7 @@ PUBLISHED_FOR = "manylinux_2_39_x86_64"
 REPAIRED_FOR = "manylinux_2_34_x86_64"  # the newest that the other imports ask for
 
 
-class UnknownWheel(ValueError):
+class UnknownWheelError(ValueError):
     """A wheel, or what became of it, is not one of those whose hash is known."""
 
 
@@ -57,17 +57,17 @@ def repair_wheel(wheel: Path, directory: Path) -> Path:
     """Writes the repaired copy of a known wheel into `directory` and returns its path.
 
     Raises:
-        UnknownWheel: the wheel's hash, or the result's, is not in `KNOWN`; nothing is left behind.
+        UnknownWheelError: the wheel's hash, or the result's, is not in `KNOWN`; nothing is left behind.
     """
     published, repaired = KNOWN.get(wheel.name, ("", ""))
     if sha256(wheel) != published:
-        raise UnknownWheel(f"refusing to alter {wheel.name}: sha256 {sha256(wheel)} is not the published one")
+        raise UnknownWheelError(f"refusing to alter {wheel.name}: sha256 {sha256(wheel)} is not the published one")
     result = directory / wheel.name.replace(PUBLISHED_FOR, REPAIRED_FOR)
     rewrite(wheel, result)
     if sha256(result) != repaired:
         received = sha256(result)
         result.unlink()
-        raise UnknownWheel(f"the repair of {wheel.name} gave sha256 {received}, which is not the known one")
+        raise UnknownWheelError(f"the repair of {wheel.name} gave sha256 {received}, which is not the known one")
     return result
 
 

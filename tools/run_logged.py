@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 WORTH_SHOWING = re.compile(r"(Downloading|Prepared|Installed) ")
@@ -13,27 +14,30 @@ NO_NETWORK = re.compile(
 DISK_FULL = re.compile(r"No space left on device|os error 28")
 
 
-class Failed(Exception):
+class CommandError(Exception):
     """A command ended with an error; the message is one line that says what to do."""
 
 
-def run_logged(command: list[str | Path], log: Path) -> None:
+def run_logged(command: Sequence[str | Path], log: Path) -> None:
     """Runs the command, appends its output to the log and prints the lines that show progress.
 
     Raises:
-        Failed: the command did not end with 0.
+        CommandError: the command did not end with 0.
     """
     lines = []
-    with log.open("a") as file, subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        for line in process.stdout:
+    with (
+        log.open("a") as file,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        for line in process.stdout or ():
             file.write(line)
             lines.append(line)
             if WORTH_SHOWING.match(line):
                 print(f"  {line.rstrip()}", flush=True)
     if process.returncode != 0:
-        raise Failed(explain("".join(lines), log))
+        raise CommandError(explain("".join(lines), log))
 
 
 def explain(output: str, log: Path) -> str:

@@ -50,9 +50,7 @@ def _hash_5_to_12(data: bytes) -> int:
 
 def _hash_13_to_24(data: bytes) -> int:
     size = len(data)
-    a, b, c, d, e, f = (
-        _fetch(data, at) for at in ((size >> 1) - 4, 4, size - 8, size >> 1, 0, size - 4)
-    )
+    a, b, c, d, e, f = (_fetch(data, at) for at in ((size >> 1) - 4, 4, size - 8, size >> 1, 0, size - 4))
     h = d * C1 + size
     a = _rotate(a, 12) + f
     h = _mix(c, h) + a
