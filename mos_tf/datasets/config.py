@@ -1,14 +1,17 @@
-"""`RequestConfig`: how events become requests. The one place that names these settings."""
+"""`RequestConfig`: which rows are events and how events become requests. The one place that names these settings."""
 
 import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from mos_tf.errors import DataError
 from mos_tf.features import FeatureSpec
+
+Split = Literal["train", "eval", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 def _seconds(value: Any) -> Any:
@@ -51,15 +54,33 @@ class SplitTimes(BaseModel):
             raise ValueError(f"train_start < train_end < eval_end < test_end must hold. Received: {times}")
         return self
 
-    def split_of(self, time: int) -> Literal["train", "eval", "test"] | None:
+    def split_of(self, time: int) -> Split | None:
         """Returns the split that a request at `time` belongs to, None outside all of them."""
         if not self.train_start <= time < self.test_end:
             return None
         return "train" if time < self.train_end else "eval" if time < self.eval_end else "test"
 
 
-class RequestConfig(BaseModel):
-    """How one user's events become requests, and which rows count as events.
+class RowRules(BaseModel):
+    """Which rows of an events file are events; the others are bad rows and become dead letters.
+
+    Args:
+        start: rows before this time are bad (None: no bound).
+        end: rows at or after this time are bad (None: no bound).
+        event_types: the values of the column `event_type` that are known; None takes all and needs no column.
+        max_bad_share: share of bad rows, 0 to 1, above which a run fails.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: UtcSeconds | None = None
+    end: UtcSeconds | None = None
+    event_types: tuple[str, ...] | None = None
+    max_bad_share: float = Field(default=0.01, ge=0, le=1)
+
+
+class RequestConfig(RowRules):
+    """How one user's events become requests; a superset of the rules for rows.
 
     Args:
         splits: where train, eval and test begin and end.
@@ -69,25 +90,15 @@ class RequestConfig(BaseModel):
             or being listed would give the label away.
         negatives_per_positive: negatives drawn for each positive, fewer where the list is shorter.
         seed: decides every draw and the order of ties.
-        start: rows before this time are bad (None: no bound).
-        end: rows at or after this time are bad (None: no bound).
-        event_types: the values of the column `event_type` that are known; None takes all and needs no column.
-        max_bad_share: share of bad rows, 0 to 1, above which the run fails.
         max_users: keep this many users, drawn by hash, as if the data held no others; None keeps all.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     splits: SplitTimes
-    max_history: int = Field(512, ge=1)
+    max_history: int = Field(default=512, ge=1)
     negatives: Literal["exposed"] = "exposed"
-    negatives_per_positive: int = Field(4, ge=1)
+    negatives_per_positive: int = Field(default=4, ge=1)
     seed: int = 0
-    start: UtcSeconds | None = None
-    end: UtcSeconds | None = None
-    event_types: tuple[str, ...] | None = None
-    max_bad_share: float = Field(0.01, ge=0, le=1)
-    max_users: int | None = Field(None, ge=1)
+    max_users: int | None = Field(default=None, ge=1)
 
 
 class _ConversionFile(BaseModel):

@@ -1,4 +1,4 @@
-"""Which rows of an events file are events: the rules, and the dead letters of the rows that break one."""
+"""Which rows of an events file count: whose, by which rules, and what is kept of those that break one."""
 
 import math
 from collections import Counter
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mos_tf.datasets.config import RequestConfig
+from mos_tf.datasets.config import RequestConfig, RowRules
 from mos_tf.datasets.hashing import hash_strings, mix
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, TIMESTAMP, USER_ID
@@ -23,7 +24,7 @@ DUPLICATE = "duplicate"
 _LAST_SECOND = 253_402_300_799  # end of the year 9999: a larger "time" is milliseconds, or noise
 
 
-def reason_for(row: Mapping[str, Any], config: RequestConfig) -> str | None:
+def reason_for(row: Mapping[str, Any], rules: RowRules) -> str | None:
     """Returns why a row is no event, or None where it is one; a duplicate only shows among its user's rows."""
     if _is_missing(row[USER_ID]):
         return "missing_user"
@@ -32,9 +33,9 @@ def reason_for(row: Mapping[str, Any], config: RequestConfig) -> str | None:
     time = parse_time(row[TIMESTAMP])
     if time is None:
         return "bad_timestamp"
-    if config.event_types is not None and str(row[EVENT_TYPE]) not in config.event_types:
+    if rules.event_types is not None and str(row[EVENT_TYPE]) not in rules.event_types:
         return "unknown_event_type"
-    if (config.start is not None and time < config.start) or (config.end is not None and time >= config.end):
+    if (rules.start is not None and time < rules.start) or (rules.end is not None and time >= rules.end):
         return "out_of_range"
     return None
 
@@ -56,20 +57,20 @@ def dead_letter(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return {"reason": reason, "row": {**shown, USER_ID: user}}
 
 
-def check_columns(names: Iterable[str], config: RequestConfig) -> None:
+def check_columns(names: Iterable[str], rules: RowRules) -> None:
     """Raises DataError where an events file lacks a column that it must have."""
-    needed = [USER_ID, ITEM_ID, TIMESTAMP] + ([EVENT_TYPE] if config.event_types is not None else [])
+    needed = [USER_ID, ITEM_ID, TIMESTAMP] + ([EVENT_TYPE] if rules.event_types is not None else [])
     missing = [name for name in needed if name not in set(names)]
     if missing:
         raise DataError(f"an events file has the columns {needed}. Missing: {missing}. Received: {sorted(names)}")
 
 
-def sift(rows: pa.Table, config: RequestConfig) -> tuple[pa.Table, list[dict[str, Any]]]:
+def sift(rows: pa.Table, rules: RowRules) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Parts rows into events and dead letters.
 
     Args:
         rows: a batch of an events file, of any users.
-        config: which times and event types are known.
+        rules: which times and event types are known.
 
     Returns:
         The events, ids as strings and `timestamp` as int64, all other columns as they came; and the dead letters.
@@ -77,9 +78,9 @@ def sift(rows: pa.Table, config: RequestConfig) -> tuple[pa.Table, list[dict[str
     Raises:
         DataError: a column that the format needs is missing.
     """
-    check_columns(rows.column_names, config)
+    check_columns(rows.column_names, rules)
     ruled = rows.select([n for n in (USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE) if n in rows.column_names]).to_pylist()
-    reasons = [reason_for(row, config) for row in ruled]
+    reasons = [reason_for(row, rules) for row in ruled]
     good = np.array([reason is None for reason in reasons], dtype=bool)
     bad_rows = rows.filter(pa.array(~good)).to_pylist()
     letters = [dead_letter(row, reason) for row, reason in zip(bad_rows, filter(None, reasons), strict=True)]
@@ -91,29 +92,40 @@ def sift(rows: pa.Table, config: RequestConfig) -> tuple[pa.Table, list[dict[str
     return events.set_column(events.column_names.index(TIMESTAMP), TIMESTAMP, pa.array(times, pa.int64())), letters
 
 
-def duplicates(events: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns bool [N], true where a row of one user equals an earlier one in all columns."""
+def duplicates(events: Mapping[str, np.ndarray] | pd.DataFrame) -> np.ndarray:
+    """Returns bool [N], true where a row equals an earlier one in all columns."""
     return pd.DataFrame(dict(events)).duplicated().to_numpy()
 
 
-def sampled_users(user_ids: Iterable[str], config: RequestConfig) -> frozenset[str]:
-    """Returns the users that the configuration keeps: all, or `max_users` drawn by hash(seed, user)."""
+def sampled_users(user_ids: Iterable[str], config: RequestConfig) -> frozenset[str] | None:
+    """Returns the `max_users` users with the smallest `user_keys`; None, which stands for all, where it is not set."""
+    if config.max_users is None:
+        return None
     ids = np.array(sorted(set(user_ids)), dtype=np.object_)
     return frozenset(ids[np.argsort(user_keys(ids, config), kind="stable")[: config.max_users]])
 
 
 def user_keys(user_ids: np.ndarray, config: RequestConfig) -> np.ndarray:
-    """Returns hash(seed, user) as uint64: `max_users` keeps the users with the smallest."""
+    """Returns hash(seed, user) as uint64."""
     return mix(config.seed, hash_strings(user_ids))
 
 
-def check_bad_share(bad: Counter[str], rows: int, config: RequestConfig) -> None:
+def rows_of(rows: pa.Table, users: frozenset[str] | None) -> pa.Table:
+    """Returns the rows of these users, and those that name no user (they are bad whoever is kept)."""
+    if users is None:
+        return rows
+    ids = rows[USER_ID].cast(pa.string())
+    kept = pc.is_in(ids, pa.array(sorted(users)))
+    return rows.filter(pc.or_(kept, pc.equal(pc.utf8_trim_whitespace(pc.fill_null(ids, "")), "")))
+
+
+def check_bad_share(bad: Counter[str], rows: int, rules: RowRules) -> None:
     """Raises DataError, with the count of every reason, where too many of the rows were bad."""
-    if bad.total() > config.max_bad_share * rows:
+    if bad.total() > rules.max_bad_share * rows:
         counts = ", ".join(f"{reason}={count}" for reason, count in sorted(bad.items()))
         raise DataError(
-            f"at most {config.max_bad_share:.2%} of the rows may be bad (max_bad_share). "
-            f"Received: {bad.total()} of {rows} ({counts}). The dead letters hold each bad row with its reason"
+            f"at most {rules.max_bad_share:.2%} of the rows may be bad (max_bad_share). "
+            f"Received: {bad.total()} of {rows} ({counts}). Correct the events, or raise max_bad_share"
         )
 
 

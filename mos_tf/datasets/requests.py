@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from mos_tf.datasets.config import RequestConfig, SplitTimes
+from mos_tf.datasets.config import RequestConfig, Split, SplitTimes
 from mos_tf.datasets.events import EXPOSURE_ID, SESSION_ID
 from mos_tf.datasets.hashing import hash_strings, mix
 from mos_tf.datasets.tables import Popularity, Tables, clean
@@ -32,13 +32,13 @@ class UserRequests:
     split `<split>/requests`, `<split>/positives`, `<split>/negatives` and `<split>/history_events`.
     """
 
-    requests: list[tuple[str, Request]] = field(default_factory=list)
+    requests: list[tuple[Split, Request]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
 class _Basket:
-    split: str
+    split: Split
     time: int
     row: int  # its first event
     candidates: np.ndarray  # item codes

@@ -1,6 +1,6 @@
 """What the request builder looks up: `Tables` (items and exposure lists) and `Popularity` (weekly counts)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mos_tf.datasets.files import find_table, read_table
 from mos_tf.datasets.hashing import hash_strings
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID
@@ -24,10 +25,12 @@ class Tables:
         exposures: exposure id → the item ids of its list.
 
     Raises:
-        DataError: an item that has two rows.
+        DataError: a column is missing, or an item has two rows.
     """
 
     def __init__(self, items: pd.DataFrame, exposures: pa.Table):
+        _require_columns("items", items.columns, [ITEM_ID])
+        _require_columns("exposures", exposures.column_names, ["exposure_id", "item_ids"])
         lists = exposures.column("item_ids").combine_chunks()
         flat = lists.flatten()
         if not pa.types.is_dictionary(flat.type):
@@ -39,25 +42,26 @@ class Tables:
         self._index = known.append(pd.Index(listed).difference(known))
         self._items = items.drop(columns=ITEM_ID).reset_index(drop=True)
         self._features: dict[tuple[str, str], np.ndarray] = {}
-        self._lists, self._offsets = _ascending(
-            self._index.get_indexer(listed)[flat.indices.to_numpy()], lists.value_lengths().to_numpy(), len(self._index)
-        )
+        codes = self._index.get_indexer(listed).astype(np.int32)[flat.indices.to_numpy()]
+        offsets = np.append(0, np.cumsum(lists.value_lengths().fill_null(0).to_numpy()))
+        self._lists, self._offsets = _ascending(codes, offsets, len(self._index))
         self._exposures = pd.Index(exposures.column("exposure_id").to_pandas())
         self.item_ids = self._index.to_numpy(dtype=np.object_)
         self.item_hashes = hash_strings(self.item_ids)
 
     @classmethod
     def load(cls, data_dir: str | Path) -> Self:
-        """Reads `items.parquet` and `exposures.parquet`.
+        """Reads `items.parquet` (or `items.csv`) and `exposures.parquet` of a data directory.
 
         Raises:
             DataError: a file or a column that the format needs is missing.
         """
-        items = _read(Path(data_dir) / "items.parquet", [ITEM_ID]).to_pandas()
-        exposures = _read(
-            Path(data_dir) / "exposures.parquet", ["exposure_id", "item_ids"], read_dictionary=["item_ids.list.element"]
-        )
-        return cls(items, exposures)
+        items, exposures = find_table(data_dir, "items"), Path(data_dir) / "exposures.parquet"
+        if items is None or not exposures.is_file():
+            received = sorted(path.name for path in Path(data_dir).glob("*.*"))
+            raise DataError(f"a data directory holds items and exposures.parquet. Received: {data_dir} with {received}")
+        listed = pq.read_table(exposures, read_dictionary=["item_ids.list.element"])
+        return cls(read_table(items).to_pandas(), listed)
 
     def codes(self, item_ids: np.ndarray) -> np.ndarray:
         """Returns int64 item codes, -1 for an item that neither the items nor a list knows."""
@@ -100,8 +104,8 @@ class Popularity:
         log((1 + events of the item) / (number of items + events of all))     weeks before the request's week
 
     Args:
-        item_ids, weeks, counts: equally long: events of that item in that week (`timestamp // WEEK_SECONDS`). The
-            caller counts no event at or after the end of training, so later requests see the state at that end.
+        item_ids, weeks, counts: equally long, from `weekly_counts` up to the end of training; later requests see the
+            state at that end. A pair of item and week may come in parts.
     """
 
     def __init__(self, item_ids: Sequence[str] | np.ndarray, weeks: np.ndarray, counts: np.ndarray):
@@ -126,6 +130,19 @@ class Popularity:
         return np.log((1 + seen) / (max(len(self._index), 1) + total)).astype(np.float32)
 
 
+def weekly_counts(item_ids: np.ndarray, timestamps: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts events before `end` by (item, week), as `Popularity` takes them; parts of a log may be concatenated."""
+    frame = pd.DataFrame({"item": item_ids, "week": np.asarray(timestamps) // WEEK_SECONDS})[
+        np.asarray(timestamps) < end
+    ]
+    sizes = frame.groupby(["item", "week"], sort=True).size()
+    return (
+        sizes.index.get_level_values("item").to_numpy(dtype=np.object_),
+        sizes.index.get_level_values("week").to_numpy(dtype=np.int64),
+        sizes.to_numpy(),
+    )
+
+
 def clean(values: pd.Series, kind: Literal["categorical", "numeric"]) -> np.ndarray:
     """Returns strings (object) or float32 without gaps: what is missing becomes "" or 0."""
     if kind == "numeric":
@@ -133,13 +150,16 @@ def clean(values: pd.Series, kind: Literal["categorical", "numeric"]) -> np.ndar
     return values.astype(object).where(values.notna(), "").astype(str).to_numpy(dtype=np.object_)
 
 
-def _ascending(codes: np.ndarray, lengths: np.ndarray, num_items: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sorts the codes inside each list and drops repeats; returns them (int32) and the lists' offsets."""
-    keys = np.repeat(np.arange(len(lengths)), lengths) * num_items + codes
-    if np.any(np.diff(keys) <= 0):
-        keys = np.unique(keys)
-    offsets = np.searchsorted(keys, np.arange(len(lengths) + 1) * num_items)
-    return (keys % num_items).astype(np.int32), offsets
+def _ascending(codes: np.ndarray, offsets: np.ndarray, num_items: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sorts the codes inside each list and drops repeats, unless all are so already; returns codes and offsets."""
+    rises = codes[1:] > codes[:-1]
+    boundaries = offsets[(offsets > 0) & (offsets < len(codes))]
+    rises[boundaries - 1] = True
+    if rises.all():
+        return codes, offsets
+    lists = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    keys = np.unique(lists * num_items + codes)
+    return (keys % num_items).astype(np.int32), np.searchsorted(keys, np.arange(len(offsets)) * num_items)
 
 
 def _keys(codes: np.ndarray, weeks: np.ndarray) -> np.ndarray:
@@ -147,11 +167,9 @@ def _keys(codes: np.ndarray, weeks: np.ndarray) -> np.ndarray:
     return codes * 2**32 + weeks
 
 
-def _read(path: Path, columns: Sequence[str], read_dictionary: Sequence[str] = ()) -> pa.Table:
-    if not path.exists():
-        raise DataError(f"a data directory holds {path.name}. Received: no such file in {path.parent}")
-    table = pq.read_table(path, read_dictionary=list(read_dictionary))
-    missing = [name for name in columns if name not in table.column_names]
+def _require_columns(table: str, received: Iterable[str], required: Iterable[str]) -> None:
+    missing = [name for name in required if name not in set(received)]
     if missing:
-        raise DataError(f"{path.name} lacks the columns {missing}. Received: {table.column_names}")
-    return table
+        raise DataError(
+            f"{table} must have the columns {list(required)}. Missing: {missing}. Received: {list(received)}"
+        )

@@ -1,0 +1,85 @@
+"""`mos data`: fetch a public data set, describe a log, convert it to requests."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+app = typer.Typer(no_args_is_help=True, help="Fetch public data, describe logs, convert events to requests.")
+
+
+class DataSet(StrEnum):
+    """The data sets that can be fetched."""
+
+    COMPLETE_JOURNEY = "complete-journey"
+
+
+@app.command()
+def fetch(
+    data_set: Annotated[DataSet, typer.Argument(help="Which data set.")],
+    out: Annotated[Path | None, typer.Option(help="Data directory to write; default build/data/<data set>.")] = None,
+) -> None:
+    """Fetch a public data set as a data directory of events, items and exposure lists.
+
+    Example: mos data fetch complete-journey --out build/data/complete-journey
+    """
+    from mos_tf.datasets.adapters import complete_journey
+
+    console = Console()
+    directory = out or Path("build/data") / data_set.value
+    with console.status(f"fetching {data_set.value}"):
+        fetched = complete_journey.fetch(directory)
+    console.print(f"{directory}: {'written' if fetched else 'already there, unchanged'}", highlight=False)
+
+
+@app.command()
+def describe(
+    path: Annotated[Path, typer.Argument(help="Data directory, or an events file (.parquet or .csv).")],
+    category: Annotated[str | None, typer.Option(help="Column whose agreement between neighbours is shown.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
+) -> None:
+    """Describe a log: users, items, events, history lengths, time, bad rows and session hopping.
+
+    Example: mos data describe build/data/complete-journey --category product_type
+    """
+    from mos_tf.datasets import describe as describing
+
+    console = Console()
+    with console.status(f"reading {path}"):
+        description = describing.describe(path, category)
+    for table in describing.tables(description):
+        console.print(table)
+    if json_file is not None:
+        json_file.write_text(description.to_json() + "\n", encoding="utf-8")
+
+
+@app.command()
+def convert(
+    data: Annotated[Path, typer.Argument(help="Data directory: events, items, exposures.")],
+    config: Annotated[Path, typer.Option(help="YAML file with `spec:` and `requests:`, such as a pipeline's.")],
+    out: Annotated[Path, typer.Option(help="Directory to write; an earlier conversion there is replaced.")],
+) -> None:
+    """Convert events to training requests on this machine, the same ones as the pipeline makes with Beam.
+
+    Example: mos data convert build/data/complete-journey --config pipeline.yaml --out build/requests
+    """
+    from mos_tf.datasets.config import SPLITS, load_config
+    from mos_tf.datasets.convert import convert as convert_events
+
+    spec, request_config, unread = load_config(config)
+    console = Console()
+    if unread:
+        console.print(f"{config}: spec and requests are used; not read here: {', '.join(unread)}", highlight=False)
+    with Progress(console=console) as progress:
+        counts = convert_events(data, out, spec, request_config, progress)
+    table = Table("split", "requests", "positives", "negatives", "mean history")
+    for split in SPLITS:
+        requests, events = (counts.requests[f"{split}/{what}"] for what in ("requests", "history_events"))
+        candidates = (f"{counts.requests[f'{split}/{what}']:,}" for what in ("positives", "negatives"))
+        table.add_row(split, f"{requests:,}", *candidates, f"{events / max(requests, 1):,.0f}")
+    console.print(table)
+    console.print(f"{counts.users:,} users, {counts.rows:,} rows, {counts.dead_letters.total():,} bad: {out}")

@@ -1,0 +1,88 @@
+"""An events file parted by hash of the user into shards that each fit memory, cleaned and ordered by user."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.progress import Progress
+
+from mos_tf.datasets.config import RequestConfig
+from mos_tf.datasets.dead_letters import DeadLetters
+from mos_tf.datasets.events import DUPLICATE, dead_letter, duplicates, rows_of, sampled_users, sift, user_keys
+from mos_tf.datasets.files import read_batches
+from mos_tf.datasets.hashing import mix
+from mos_tf.features import USER_ID
+
+ROWS_PER_SHARD = 250_000
+_SHARD = 3  # salt of the hash that parts users
+
+
+def write_shards(
+    events_file: Path, directory: Path, config: RequestConfig, letters: DeadLetters, progress: Progress
+) -> tuple[list[Path], int]:
+    """Sifts an events file into shards: all events of a user in one of them.
+
+    Returns:
+        The shards, and how many rows were read of the users that are kept.
+    """
+    total, users, expected = _kept_users(events_file, config)
+    shards = [directory / f"{number}.parquet" for number in range(max(1, ceil(expected / ROWS_PER_SHARD)))]
+    rows = 0
+    reading = progress.add_task("reading events", total=total)
+    with ExitStack() as stack:
+        writers: list[pq.ParquetWriter] = []
+        for batch in read_batches(events_file):
+            kept = rows_of(batch, users)
+            rows += len(kept)
+            events, bad = sift(kept, config)
+            letters.add(bad)
+            writers = writers or [stack.enter_context(pq.ParquetWriter(shard, events.schema)) for shard in shards]
+            # Hashed once more, since max_users keeps the smallest keys: those alone would all fall into few shards.
+            shard_of = mix(_SHARD, user_keys(events[USER_ID].to_numpy(), config)) % np.uint64(len(shards))
+            for number, writer in enumerate(writers):
+                writer.write_table(events.filter(pa.array(shard_of == number)))
+            progress.advance(reading, len(batch))
+    return shards, rows
+
+
+def finish_shard(shard: Path, config: RequestConfig, letters: DeadLetters) -> pa.Table:
+    """Drops the duplicates of a shard, orders it by hash of the user, writes it back and returns it."""
+    events = pq.read_table(shard)
+    repeated = duplicates(events.to_pandas())
+    letters.add(dead_letter(row, DUPLICATE) for row in events.filter(pa.array(repeated)).to_pylist())
+    events = events.filter(pa.array(~repeated))
+    users = events[USER_ID].to_numpy()
+    events = events.take(np.lexsort((pd.factorize(users, sort=True)[0], user_keys(users, config))))
+    pq.write_table(events, shard)
+    return events
+
+
+def users_of(shard: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yields the users of a finished shard with the columns of their events."""
+    events = pq.read_table(shard)
+    columns = {name: events[name].to_numpy() for name in events.column_names}
+    users = columns.pop(USER_ID)
+    if len(users):
+        starts = np.flatnonzero(np.append(True, users[1:] != users[:-1]))
+        for start, end in pairwise([*starts, len(users)]):
+            yield users[start], {name: values[start:end] for name, values in columns.items()}
+
+
+def _kept_users(events_file: Path, config: RequestConfig) -> tuple[int, frozenset[str] | None, int]:
+    """The rows of the file, the users that are kept (None for all), and the rows that those have."""
+    total, rows_by_user = 0, Counter[str]()
+    for batch in read_batches(events_file, columns=[USER_ID]):
+        total += len(batch)
+        if config.max_users is not None:
+            for count in pc.value_counts(batch[USER_ID].cast(pa.string())).to_pylist():
+                rows_by_user[count["values"] or ""] += count["counts"]
+    users = sampled_users((user for user in rows_by_user if user.strip()), config)
+    return total, users, total if users is None else sum(rows_by_user[user] for user in users)
