@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import tensorflow as tf
 from rich.progress import Progress
 
 from mos_tf.datasets.config import SPLITS, RequestConfig
 from mos_tf.datasets.dead_letters import DeadLetters
-from mos_tf.datasets.events import check_bad_share
+from mos_tf.datasets.events import by_user, check_bad_share
 from mos_tf.datasets.files import find_table, replacing
 from mos_tf.datasets.requests import build_requests
-from mos_tf.datasets.shards import finish_shard, users_of, write_shards
+from mos_tf.datasets.shards import finish_shard, write_shards
 from mos_tf.datasets.tables import Popularity, Tables, weekly_counts
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, TIMESTAMP, FeatureSpec
@@ -84,7 +85,7 @@ def convert(
                     path = out / f"Split-{split}" / f"requests-{number:05}-of-{len(shards):05}.tfrecord.gz"
                     path.parent.mkdir(exist_ok=True)
                     writers[split] = stack.enter_context(tf.io.TFRecordWriter(str(path), options="GZIP"))
-                for user_id, events in users_of(shard):
+                for user_id, events in by_user(pq.read_table(shard)):
                     built = build_requests(
                         user_id, events, tables=tables, popularity=popularity, spec=spec, config=config
                     )

@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,23 @@ def sift(rows: pa.Table, rules: RowRules) -> tuple[pa.Table, list[dict[str, Any]
 def duplicates(events: Mapping[str, np.ndarray] | pd.DataFrame) -> np.ndarray:
     """Returns bool [N], true where a row equals an earlier one in all columns."""
     return pd.DataFrame(dict(events)).duplicated().to_numpy()
+
+
+def drop_duplicates(events: pa.Table) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """Returns a table that holds all events of its users without repeated rows, and those as dead letters."""
+    repeated = duplicates(events.to_pandas())
+    letters = [dead_letter(row, DUPLICATE) for row in events.filter(pa.array(repeated)).to_pylist()]
+    return events.filter(pa.array(~repeated)), letters
+
+
+def by_user(events: pa.Table) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yields each user of a table that is ordered by user, and the columns of the user's events."""
+    columns = {name: events[name].to_numpy() for name in events.column_names}
+    users = columns.pop(USER_ID)
+    if len(users):
+        starts = np.flatnonzero(np.append(True, users[1:] != users[:-1]))
+        for start, end in pairwise([*starts, len(users)]):
+            yield users[start], {name: values[start:end] for name, values in columns.items()}
 
 
 def sampled_users(user_ids: Iterable[str], config: RequestConfig) -> frozenset[str] | None:

@@ -1,9 +1,7 @@
 """An events file parted by hash of the user into shards that each fit memory, cleaned and ordered by user."""
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from rich.progress import Progress
 
 from mos_tf.datasets.config import RequestConfig
 from mos_tf.datasets.dead_letters import DeadLetters
-from mos_tf.datasets.events import DUPLICATE, dead_letter, duplicates, rows_of, sampled_users, sift, user_keys
+from mos_tf.datasets.events import drop_duplicates, rows_of, sampled_users, sift, user_keys
 from mos_tf.datasets.files import read_batches
 from mos_tf.datasets.hashing import mix
 from mos_tf.features import USER_ID
@@ -55,25 +53,12 @@ def write_shards(
 
 def finish_shard(shard: Path, config: RequestConfig, letters: DeadLetters) -> pa.Table:
     """Drops the duplicates of a shard, orders it by hash of the user, writes it back and returns it."""
-    events = pq.read_table(shard)
-    repeated = duplicates(events.to_pandas())
-    letters.add(dead_letter(row, DUPLICATE) for row in events.filter(pa.array(repeated)).to_pylist())
-    events = events.filter(pa.array(~repeated))
+    events, repeated = drop_duplicates(pq.read_table(shard))
+    letters.add(repeated)
     users = events[USER_ID].to_numpy()
     events = events.take(np.lexsort((pd.factorize(users, sort=True)[0], user_keys(users, config))))
     pq.write_table(events, shard)
     return events
-
-
-def users_of(shard: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Yields the users of a finished shard with the columns of their events."""
-    events = pq.read_table(shard)
-    columns = {name: events[name].to_numpy() for name in events.column_names}
-    users = columns.pop(USER_ID)
-    if len(users):
-        starts = np.flatnonzero(np.append(True, users[1:] != users[:-1]))
-        for start, end in pairwise([*starts, len(users)]):
-            yield users[start], {name: values[start:end] for name, values in columns.items()}
 
 
 def _kept_users(events_file: Path, config: RequestConfig) -> tuple[int, frozenset[str] | None, int]:
