@@ -13,7 +13,8 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         u_j  = ReLU(e_j W_j + b_j)
 
     Quantiles are tie-aware: a value that many rows share claims at most one bin, so a number that is mostly zero
-    still resolves the rest. `adapt` sets them from training data, as Keras preprocessing layers do.
+    still resolves the rest. `adapt` sets them from training data, as Keras preprocessing layers do. It computes in
+    float32 under every dtype policy: half precision would merge neighbouring quantiles.
 
     Args:
         embedding_dim: width of u_j.
@@ -40,14 +41,14 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
     """
 
     def __init__(self, embedding_dim: int = 8, num_bins: int = 16, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(dtype=kwargs.pop("dtype", "float32"), autocast=False, **kwargs)
         self.embedding_dim = embedding_dim
         self.num_bins = num_bins
         self.adapted = False
 
     def build(self, input_shape) -> None:
         numbers = input_shape[-1]
-        state = {"initializer": "zeros", "trainable": False, "dtype": "float32", "autocast": False}
+        state = {"initializer": "zeros", "trainable": False}
         self.start = self.add_weight(shape=(numbers, self.num_bins), name="start", **state)
         # 1 / width, and 0 for the bins that ties leave empty: they then stay 0 for every input.
         self.slope = self.add_weight(shape=(numbers, self.num_bins), name="slope", **state)
@@ -88,7 +89,6 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
             )
         position = ops.cast(inputs, "float32")[..., None]
         encoded = ops.clip((position - self.start) * self.slope, 0.0, 1.0)
-        encoded = ops.cast(encoded, self.compute_dtype)
         embedded = ops.relu(ops.einsum("...jb,jbd->...jd", encoded, self.kernel) + self.bias)
         leading = ops.shape(inputs)[:-1]
         numbers = self.start.shape[0]

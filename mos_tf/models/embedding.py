@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from mos_tf.features import CANDIDATE, HISTORY, FeatureSpec
+from mos_tf.features import FeatureSpec
 
 
 @keras.saving.register_keras_serializable("mos_tf")
 class FeatureEmbedding(keras.layers.Layer):
-    """Sums one embedding a feature, so that events and candidates of the same item lie at the same place.
+    """Sums one embedding a feature, so that an event and a candidate of the same item start from the same place.
 
         x = Σ_f T_f[id_f] + W · symlog(numbers)        symlog(y) = sign(y) · log(1 + |y|)
 
@@ -23,11 +23,11 @@ class FeatureEmbedding(keras.layers.Layer):
     """
 
     def __init__(self, spec: FeatureSpec, num_ids: Mapping[str, int], dim: int, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.dim = dim
         self.columns = {
             role: [c for c in spec.columns() if c.role == role and c.dtype != "int64"]
-            for role in ("history", "candidate")
+            for role in ("history", "candidate", "context")
         }
         item_numbers = {f.name for f in spec.features if f.of in ("item", "event") and f.kind == "numeric"}
         names = dict.fromkeys(c.feature for columns in self.columns.values() for c in columns if c.categorical)
@@ -51,12 +51,17 @@ class FeatureEmbedding(keras.layers.Layer):
             projection.build((None, 1))
         self.built = True
 
-    def call(self, features: Mapping[str, tf.RaggedTensor], role: str) -> tf.Tensor:
-        """Returns [N, dim] for the flat events (`role="history"`) or candidates (`role="candidate"`)."""
-        prefix = {"history": HISTORY, "candidate": CANDIDATE}[role]
+    @property
+    def has_context(self) -> bool:
+        """Whether requests carry categorical context, which `role="context"` embeds."""
+        return any(column.categorical for column in self.columns["context"])
+
+    def call(self, features: Mapping[str, tf.Tensor | tf.RaggedTensor], role: str) -> tf.Tensor:
+        """Returns [N, dim] for the flat events ("history"), candidates ("candidate") or requests ("context")."""
         vectors = []
         for column in self.columns[role]:
-            values = features[prefix + column.feature].flat_values
+            values = features[column.key]
+            values = values.flat_values if column.ragged else values
             if column.categorical:
                 vectors.append(self.tables[column.feature](values))
             elif column.feature in self.projections:

@@ -11,10 +11,10 @@ class RankingHead(keras.layers.Layer):
     """Adds the logits of two towers (this project's formulation).
 
         logit_φ = MLP([u, clip(standardised φ, ±4)]) + w · e
-        logit   = logit_φ + MLP([h ⊙ v_c, v_c, evidence, context])        last layer starts at zero
+        logit   = logit_φ + MLP([h ⊙ v_c, v_c, evidence])        last layer starts at zero
 
     φ are the numbers of a candidate (affinity and numeric features), u and e their piecewise-linear embedding and its
-    code, h the sequence layer's vector, v_c the candidate's. So training starts from a model of affinity and adds
+    code, h the sequence layer's vector, v_c the candidate's; the request's context counts as evidence. So training starts from a model of affinity and adds
     what the sequence knows beyond it.
 
     Args:
@@ -30,12 +30,12 @@ class RankingHead(keras.layers.Layer):
         dropout: float = 0.1,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.number_units = tuple(number_units)
         self.sequence_units = tuple(sequence_units)
         self.dropout = dropout
         self.standardise = keras.layers.Normalization(axis=-1, dtype="float32", name="standardise")
-        self.embed_numbers = PiecewiseLinearEmbedding(name="embed_numbers", dtype=self.dtype_policy)
+        self.embed_numbers = PiecewiseLinearEmbedding(name="embed_numbers")
         self.code_weights = keras.layers.Dense(
             1, kernel_initializer="zeros", name="code_weights", dtype=self.dtype_policy
         )
@@ -79,8 +79,7 @@ class RankingHead(keras.layers.Layer):
     def call(self, numbers, vectors, candidates, evidence, training=None):
         """Returns logits, float32 [M]."""
         embedded, code = self.embed_numbers(numbers)
-        scaled = ops.cast(self.standardised(numbers), embedded.dtype)
-        logit = self.number_tower(ops.concatenate([embedded, scaled], axis=-1), training=training)
+        logit = self.number_tower(ops.concatenate([embedded, self.standardised(numbers)], axis=-1), training=training)
         logit += ops.cast(self.code_weights(code), "float32")
         sequence = ops.concatenate([vectors * candidates, candidates, evidence], axis=-1)
         logit += self.sequence_tower(sequence, training=training)

@@ -86,7 +86,8 @@ class SequenceRanker(keras.Model):
         session_gap: int = SESSION_GAP,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        # Numbers stay float32 on their way in, whatever the policy: half precision would blur them.
+        super().__init__(autocast=False, **kwargs)
         self.spec = spec if isinstance(spec, FeatureSpec) else FeatureSpec.model_validate(spec)
         missing = sorted(set(self.spec.categoricals) - set(num_ids))
         if missing:
@@ -127,7 +128,8 @@ class SequenceRanker(keras.Model):
         numbers = (None, self.affinity.output_dim + len(self._number_columns))
         if not self.sequence.built:  # it is, where it was read from a file
             self.sequence.build(ragged, ragged, *([numbers] if self.router else []))
-        self.head.build(numbers, vector, vector, (None, self.sequence.evidence_dim))
+        evidence = self.sequence.evidence_dim + (self.embedding_dim if self.embed.has_context else 0)
+        self.head.build(numbers, vector, vector, (None, evidence))
         self.built = True
 
     # -- scoring ---------------------------------------------------------------------------------------------------
@@ -177,6 +179,9 @@ class SequenceRanker(keras.Model):
                 history, candidates, candidate_rows, (event_themes, candidate_themes), time, scaled
             )
             vectors, evidence, gates = mixed.vectors, mixed.evidence, mixed.gates
+        if self.embed.has_context:
+            context = tf.gather(self.embed(features, role="context"), candidate_rows)
+            evidence = tf.concat([evidence, context], axis=1)
         logits = self.head(numbers, vectors, candidates, evidence, training=training)
         return Scored(logits, gates, candidate_themes)
 
