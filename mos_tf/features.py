@@ -79,7 +79,7 @@ class FeatureSpec(BaseModel):
         format_version: version of the request format; a reader refuses one it does not know.
 
     Raises:
-        ValueError: a repeated feature name, or a theme token that is no categorical item feature.
+        ValueError: a repeated feature name or key, or a theme token that is no categorical item feature.
 
     Example:
 
@@ -106,6 +106,10 @@ class FeatureSpec(BaseModel):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"feature names must be unique. Received twice: {repeated}")
+        keys = [column.key for column in self.columns()]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"no two features may have the same tf.Example key. Received twice: {key!r}")
         if self.theme_token not in self.item_categoricals:
             raise ValueError(
                 f"theme_token must be one of the categorical item features {list(self.item_categoricals)}. "

@@ -78,8 +78,11 @@ class Request:
 
     @classmethod
     def from_example(cls, example: tf.train.Example, spec: FeatureSpec) -> "Request":
-        """Reads a `tf.Example` written by `to_example`; a list that is absent is empty."""
+        """Reads a `tf.Example` written by `to_example`; a list that is absent is empty, a scalar must be there."""
         values = {column.key: _decode(example.features.feature, column) for column in spec.columns()}
+        for column in spec.columns():
+            if not column.ragged and len(values[column.key]) != 1:
+                raise DataError(f"a request has one value of {column.key!r}. Received: {len(values[column.key])}")
         return cls(
             user_id=values[USER_ID][0],
             request_time=int(values[REQUEST_TIME][0]),

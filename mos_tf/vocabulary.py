@@ -49,7 +49,8 @@ class Vocabulary:
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
         """Reads a vocabulary file written by `save` or by Transform."""
-        return cls(Path(path).read_text(encoding="utf-8").split("\n")[:-1])
+        text = Path(path).read_text(encoding="utf-8").removesuffix("\n")
+        return cls(text.split("\n") if text else [])
 
     def save(self, path: str | Path) -> None:
         """Writes one token a line."""
@@ -66,7 +67,8 @@ class Vocabulary:
 
     def table(self) -> tf.lookup.StaticHashTable:
         """Returns the same map as a TensorFlow lookup table, for `tf.data` and for exported graphs."""
+        # "" is no token, so it may stand for the out-of-vocabulary id: TensorFlow refuses an empty table.
         initializer = tf.lookup.KeyValueTensorInitializer(
-            tf.constant(self.tokens, tf.string), tf.range(len(self.tokens), dtype=tf.int64)
+            tf.constant([*self.tokens, ""], tf.string), tf.range(self.num_ids, dtype=tf.int64)
         )
         return tf.lookup.StaticHashTable(initializer, default_value=len(self.tokens))
