@@ -27,6 +27,8 @@ class HistoryAffinity(keras.layers.Layer):
     Args:
         levels: names of the levels after "all", in the order of the output.
         time_scales: (τ1, τ2) in days.
+        unknown_ids: by level, the id that stands for everything unknown, the largest of the level. Two unknown things
+            are not the same thing, so it matches nothing.
 
     Call arguments:
         history_ids: dict of int RaggedTensors [batch, (events)], one a level.
@@ -50,10 +52,17 @@ class HistoryAffinity(keras.layers.Layer):
 
     numbers_per_level = 5
 
-    def __init__(self, levels: Sequence[str], time_scales: tuple[float, float] = (21.0, 90.0), **kwargs):
+    def __init__(
+        self,
+        levels: Sequence[str],
+        time_scales: tuple[float, float] = (21.0, 90.0),
+        unknown_ids: Mapping[str, int] | None = None,
+        **kwargs,
+    ):
         super().__init__(dtype=kwargs.pop("dtype", "float32"), autocast=False, **kwargs)
         self.levels = tuple(levels)
         self.time_scales = tuple(time_scales)
+        self.unknown_ids = dict(unknown_ids or {})
         self.output_dim = self.numbers_per_level * (1 + len(self.levels))
         self.built = True
 
@@ -91,8 +100,14 @@ class HistoryAffinity(keras.layers.Layer):
                 axis=1,
             )
 
+        def known(name: str, wanted: tf.Tensor) -> tf.Tensor:
+            unknown = self.unknown_ids.get(name)
+            return wanted if unknown is None else tf.where(wanted == unknown, wanted + 1, wanted)
+
         per_level = [level(tf.zeros_like(event_rows), tf.zeros_like(candidate_rows))]
-        per_level += [level(history_ids[name].flat_values, Rows.of(candidate_ids[name]).values) for name in self.levels]
+        for name in self.levels:
+            wanted = Rows.of(candidate_ids[name]).values
+            per_level.append(level(history_ids[name].flat_values, known(name, wanted)))
         affinity = tf.concat(per_level, axis=1)
         return shape.with_values(affinity) if isinstance(shape, tf.RaggedTensor) else affinity
 
@@ -101,4 +116,9 @@ class HistoryAffinity(keras.layers.Layer):
         return keras.KerasTensor((*shape.shape, self.output_dim), dtype="float32", ragged=shape.ragged)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "levels": list(self.levels), "time_scales": list(self.time_scales)}
+        return {
+            **super().get_config(),
+            "levels": list(self.levels),
+            "time_scales": list(self.time_scales),
+            "unknown_ids": self.unknown_ids,
+        }

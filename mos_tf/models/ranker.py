@@ -100,8 +100,9 @@ class SequenceRanker(keras.Model):
         self.sequence = sequence if sequence is not None else MixtureOfSequence(DIN())
         self.embed = FeatureEmbedding(self.spec, self.num_ids, embedding_dim, name="embed", dtype=self.dtype_policy)
         self.router = self._own_router()
-        resolutions = [f"theme_{themes}" for themes in self.router.num_themes] if self.router else []
-        self.affinity = HistoryAffinity([*self.spec.item_categoricals, *resolutions], time_scales, name="affinity")
+        unknown = {name: self.num_ids[name] - 1 for name in self.spec.item_categoricals}
+        unknown |= {f"theme_{themes}": themes for themes in (self.router.num_themes if self.router else ())}
+        self.affinity = HistoryAffinity(list(unknown), time_scales, unknown, name="affinity")
         self.head = RankingHead(name="head", dtype=self.dtype_policy)
         self._build_sublayers()
         self.auc = keras.metrics.AUC(num_thresholds=1000, name="auc")

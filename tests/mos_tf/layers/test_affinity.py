@@ -50,6 +50,14 @@ def test_nothing_matching_is_999_days_ago():
     np.testing.assert_allclose(result[0, :5], [0, 0, np.log(0.01), np.log(0.01), np.log(999.01)], rtol=1e-5)
 
 
+def test_two_unknown_items_are_not_the_same_item():
+    history, ages = ragged([np.array([5, 5, 1])], tf.int64), ragged([np.array([9, 8, 7])], tf.int64)
+    wanted = ragged([np.array([5, 1])], tf.int64)
+    affinity = HistoryAffinity(["item"], unknown_ids={"item": 5})
+    counts = affinity({"item": history}, {"item": wanted}, history_time=ages)[0][:, 5]
+    np.testing.assert_allclose(counts, [0, np.log(2)], rtol=1e-6)
+
+
 def test_the_age_of_an_old_event_is_exact_to_the_second_under_mixed_precision():
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
