@@ -1,7 +1,7 @@
 """`Vocabulary`: strings ↔ ids, in the file format that TensorFlow Transform writes."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +42,12 @@ class Vocabulary:
     @classmethod
     def count(cls, values: Iterable[str], *, min_count: int = 1) -> "Vocabulary":
         """Returns the values seen at least `min_count` times, most frequent first, ties in order of the string."""
-        counts = Counter(value for value in values if value)
-        kept = sorted((-count, token) for token, count in counts.items() if count >= min_count)
+        return cls.from_counts(Counter(values), min_count)
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], min_count: int = 1) -> "Vocabulary":
+        """Returns the strings counted at least `min_count` times, in the order of `count`; "" is never a token."""
+        kept = sorted((-count, token) for token, count in counts.items() if token and count >= min_count)
         return cls([token for _, token in kept])
 
     @classmethod

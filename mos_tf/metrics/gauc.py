@@ -94,7 +94,7 @@ class GAUC(keras.metrics.Metric):
 
     def result(self):
         size = self.size.value
-        return grouped_auc(self.labels.value[:size], self.scores.value[:size], self.groups.value[:size])
+        return _grouped_auc(self.labels.value[:size], self.scores.value[:size], self.groups.value[:size])
 
     def reset_state(self) -> None:
         self.size.assign(0)
@@ -104,7 +104,7 @@ class GAUC(keras.metrics.Metric):
         return {**super().get_config(), "capacity": self.capacity}
 
 
-def grouped_auc(labels: tf.Tensor, scores: tf.Tensor, groups: tf.Tensor) -> tf.Tensor:
+def _grouped_auc(labels: tf.Tensor, scores: tf.Tensor, groups: tf.Tensor) -> tf.Tensor:
     """Returns GAUC of flat labels, scores and groups; 0 where no group has both classes.
 
     By ranks (Mann-Whitney): AUC_u = (Σ ranks of positives − P(P + 1)/2) / (P · N), tied scores sharing their mean rank.
