@@ -25,7 +25,8 @@ PYTHON = VENV / "bin" / "python"
 INSTALLER = ROOT / "requirements" / "installer.txt"
 LOCK = ROOT / "requirements" / f"lock-py{sys.version_info[0]}{sys.version_info[1]}.txt"
 FARMHASH = ROOT / "tools" / "farmhash"
-SOURCES = [INSTALLER, LOCK, ROOT / "setup.py", *sorted(FARMHASH.glob("*.py")), *sorted((ROOT / "tools").glob("*.py"))]
+TOOLS = [ROOT / "tools" / name for name in ("bootstrap.py", "repair_wheels.py", "elf.py")]
+SOURCES = [INSTALLER, LOCK, ROOT / "setup.py", *sorted(FARMHASH.glob("*.py")), *TOOLS]
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ class SharedObject:
 
     def symbols(self) -> Iterator[tuple[str, int, int, bool]]:
         """Yields name, offset of the name, version index and whether this object defines it, of each dynamic symbol."""
-        for i in range(self._symbols_size // 24):
+        for i in range(1, self._symbols_size // 24):  # the first is the null symbol
             name, section = struct.unpack_from("<I2xH", self.image, self._symbols + 24 * i)
             (index,) = struct.unpack_from("<H", self.image, self._versions + 2 * i)
             yield self._string(name), name, index & 0x7FFF, section != 0
