@@ -3,9 +3,6 @@
 import os
 import re
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, requires, version
 from typing import Annotated, Any
 
@@ -13,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mos_tf.errors import MosError
+from mos_tf.quiet import quiet_imports
 
 DISTRIBUTION = "mos-tf"
 GROUP = "mos_tf.commands"
@@ -59,7 +57,7 @@ class LazyCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         require_extras(self._entry)
-        with native_stderr_held_back():
+        with quiet_imports():
             command = typer.main.get_command(self._entry.load())
         return command.make_context(info_name, args, parent, **extra)
 
@@ -88,28 +86,6 @@ def is_installed(package: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
-
-
-@contextmanager
-def native_stderr_held_back() -> Iterator[None]:
-    """Holds back what libraries write to the stderr descriptor; shows it only when the block fails.
-
-    TensorFlow's shared libraries log while they load, before any setting of its log level takes effect.
-    """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(saved, held.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 app = typer.Typer(

@@ -1,4 +1,3 @@
-import os
 import re
 import sys
 from importlib.metadata import EntryPoint, EntryPoints, version
@@ -78,16 +77,6 @@ def test_extras_of_the_project_name_their_packages():
 def test_version(mos, capsys):
     assert mos("--version") == 0
     assert capsys.readouterr().out == f"mos {version('mos-tf')}\n"
-
-
-def test_native_chatter_is_shown_only_when_the_block_fails(capfd):
-    with cli.native_stderr_held_back():
-        os.write(2, b"all is well\n")
-    assert capfd.readouterr().err == ""
-    with pytest.raises(ImportError), cli.native_stderr_held_back():
-        os.write(2, b"a library is missing\n")
-        raise ImportError
-    assert capfd.readouterr().err == "a library is missing\n"
 
 
 def test_each_command_of_the_project_has_a_summary():
