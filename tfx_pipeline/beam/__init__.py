@@ -1,0 +1,1 @@
+"""Request building at scale."""
