@@ -1,6 +1,5 @@
 """Publishes model versions so that whoever watches the directory never sees half of one."""
 
-import hashlib
 import os
 import shutil
 import time
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mos_tf.errors import MosError
+from tfx_pipeline.components.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def publish(model_dir: str | Path, base_directory: str | Path) -> Publication:
     incoming = _empty(base.parent / f".{base.name}.incoming")
     try:
         newest = max(_versions(base), default=0)
-        if newest and _fingerprint(base / str(newest)) == _fingerprint(model):
+        if newest and fingerprint(base / str(newest)) == fingerprint(model):
             return Publication(path=base / str(newest), version=newest, new=False)
         version = max(int(time.time()), newest + 1)
         shutil.copytree(model, incoming / str(version))
@@ -92,15 +92,6 @@ def _empty(directory: Path) -> Path:
 
 def _versions(base: Path) -> Iterator[int]:
     return (int(path.name) for path in base.iterdir() if path.is_dir() and path.name.isdecimal())
-
-
-def _fingerprint(directory: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{path.relative_to(directory)}\0{content}\0".encode())
-    return digest.hexdigest()
 
 
 def _flush(directory: Path) -> None:
