@@ -33,7 +33,7 @@ def fetch(
     directory = out or Path("build/data") / data_set.value
     with console.status(f"fetching {data_set.value}"):
         fetched = complete_journey.fetch(directory)
-    console.print(f"{directory}: {'written' if fetched else 'already there, unchanged'}", highlight=False)
+    console.print(f"{directory}: {'written' if fetched else 'already there, unchanged'}", soft_wrap=True)
 
 
 @app.command()
@@ -73,7 +73,7 @@ def convert(
     spec, request_config, unread = load_config(config)
     console = Console()
     if unread:
-        console.print(f"{config}: spec and requests are used; not read here: {', '.join(unread)}", highlight=False)
+        console.print(f"{config}: spec and requests are used; not read here: {', '.join(unread)}", soft_wrap=True)
     with Progress(console=console) as progress:
         counts = convert_events(data, out, spec, request_config, progress)
     table = Table("split", "requests", "positives", "negatives", "mean history")
@@ -82,4 +82,6 @@ def convert(
         candidates = (f"{counts.requests[f'{split}/{what}']:,}" for what in ("positives", "negatives"))
         table.add_row(split, f"{requests:,}", *candidates, f"{events / max(requests, 1):,.0f}")
     console.print(table)
-    console.print(f"{counts.users:,} users, {counts.rows:,} rows, {counts.dead_letters.total():,} bad: {out}")
+    console.print(
+        f"{counts.users:,} users, {counts.rows:,} rows, {counts.dead_letters.total():,} bad: {out}", soft_wrap=True
+    )
