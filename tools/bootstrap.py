@@ -22,10 +22,13 @@ STAMP = VENV / "made-from"
 LOG = ROOT / "build" / "setup.log"
 PYTHON = VENV / "bin" / "python"
 
+VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+BASE = Path(sys.base_prefix)  # not sys.executable, which is the one in .venv where that is activated
 INSTALLER = ROOT / "requirements" / "installer.txt"
-LOCK = ROOT / "requirements" / f"lock-py{sys.version_info[0]}{sys.version_info[1]}.txt"
+LOCK = ROOT / "requirements" / f"lock-py{VERSION.replace('.', '')}.txt"
 FARMHASH = ROOT / "tools" / "farmhash"
 TOOLS = [ROOT / "tools" / name for name in ("bootstrap.py", "repair_wheels.py", "elf.py")]
+NEWER_GLIBC = ["ml-metadata", "tensorflow-data-validation"]
 SOURCES = [INSTALLER, LOCK, ROOT / "setup.py", *sorted(FARMHASH.glob("*.py")), *TOOLS]
 
 
@@ -33,10 +36,18 @@ def main() -> None:
     """Makes or updates the environment unless it is up to date."""
     with open(__file__) as own:
         fcntl.flock(own, fcntl.LOCK_EX)  # a second make waits here, then finds the stamp
+        found = STAMP.read_text() if STAMP.exists() else ""
         stamp = wanted_stamp()
-        if not STAMP.exists() or STAMP.read_text() != stamp:
-            make_environment()
-            STAMP.write_text(stamp)
+        if found == stamp:
+            return
+        STAMP.unlink(missing_ok=True)
+        LOG.parent.mkdir(exist_ok=True)
+        LOG.unlink(missing_ok=True)
+        if not found.startswith(interpreter()):
+            make_venv()
+        install()
+        STAMP.write_text(stamp)
+        say("done")
 
 
 def wanted_stamp() -> str:
@@ -49,58 +60,40 @@ def wanted_stamp() -> str:
 
 def interpreter() -> str:
     """Returns what must stay the same for an environment to be worth updating."""
-    return f"{platform.python_version()} {sys.executable} {VENV}"
+    return f"Python {platform.python_version()} of {BASE} in {VENV}"
 
 
-def make_environment() -> None:
+def make_venv() -> None:
+    """Makes an empty environment in place of whatever lies there."""
+    machine.check(ROOT)
+    shutil.rmtree(VENV, ignore_errors=True)
+    say(f"making .venv with Python {platform.python_version()} (about 3.5 GB; details in {LOG.relative_to(ROOT)})")
+    run_logged([BASE / "bin" / f"python{VERSION}", "-m", "venv", VENV], LOG)
+
+
+def install() -> None:
     """Installs the lock, the packages that cannot come from it, and this project, editable."""
-    LOG.parent.mkdir(exist_ok=True)
-    LOG.unlink(missing_ok=True)
-    updating = STAMP.exists() and STAMP.read_text().startswith(interpreter())
-    STAMP.unlink(missing_ok=True)
-    if not updating:
-        machine.check(ROOT)
-        shutil.rmtree(VENV, ignore_errors=True)
-        say(f"making .venv with Python {platform.python_version()} (about 3.5 GB; details in {LOG.relative_to(ROOT)})")
-        run_logged([sys.executable, "-m", "venv", VENV], LOG)
     run_logged([PYTHON, "-m", "pip", "install", "--no-deps", "--require-hashes", "-r", INSTALLER], LOG)
-
     elsewhere = ["pyfarmhash"]
-    repaired: list[Path] = []
+    wheels: list[Path] = []
     if machine.glibc() < machine.WHEELS_NEED_GLIBC:
-        elsewhere += ["ml-metadata", "tensorflow-data-validation"]
-        repaired = repaired_wheels(elsewhere[1:])
+        elsewhere += NEWER_GLIBC
+        wheels = repaired_wheels()
     requirements = VENV / "requirements.txt"
     requirements.write_text(without(LOCK.read_text(), elsewhere))
     say("installing the lock")
     uv: list[str | Path] = [PYTHON, "-m", "uv", "pip"]
-    run_logged([*uv, "sync", "--python", PYTHON, "--require-hashes", "--no-build-isolation", requirements], LOG)
-    run_logged(
-        [
-            *uv,
-            "install",
-            "--python",
-            PYTHON,
-            "--no-deps",
-            "--no-build-isolation",
-            *repaired,
-            FARMHASH,
-            "--editable",
-            ROOT,
-        ],
-        LOG,
-    )
-    say("done")
+    options: list[str | Path] = ["--python", PYTHON, "--no-build-isolation"]
+    run_logged([*uv, "sync", *options, "--require-hashes", requirements], LOG)
+    run_logged([*uv, "install", *options, "--no-deps", *wheels, FARMHASH, "--editable", ROOT], LOG)
 
 
-def repaired_wheels(packages: list[str]) -> list[Path]:
-    """Downloads the published wheels of the packages and returns the repaired copies."""
-    say(f"glibc here is older than 2.39: {' and '.join(packages)} are altered to load on it (NOTICE says how)")
+def repaired_wheels() -> list[Path]:
+    """Downloads the wheels that are published for a newer glibc and returns their repaired copies."""
+    say(f"glibc here is older than 2.39: {' and '.join(NEWER_GLIBC)} are altered to load on it (NOTICE says how)")
     directory = VENV / "wheels"
     shutil.rmtree(directory, ignore_errors=True)
-    pins = [
-        line.split()[0] for line in LOCK.read_text().splitlines() if line.startswith(tuple(f"{p}==" for p in packages))
-    ]
+    pins = re.findall(rf"^((?:{'|'.join(NEWER_GLIBC)})==\S+)", LOCK.read_text(), flags=re.MULTILINE)
     published_for = ["--only-binary=:all:", "--platform", "manylinux_2_39_x86_64"]
     run_logged([PYTHON, "-m", "pip", "download", "--no-deps", *published_for, "--dest", directory, *pins], LOG)
     return [repair_wheel(wheel, directory) for wheel in sorted(directory.glob("*.whl"))]

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,13 +94,13 @@ def test_another_interpreter_makes_another_environment(home, commands, monkeypat
 
 
 def test_wheels_are_repaired_only_where_glibc_is_old(home, commands, monkeypatch, capsys):
-    monkeypatch.setattr(bootstrap, "repaired_wheels", lambda packages: [home / f"{name}.whl" for name in packages])
+    monkeypatch.setattr(bootstrap, "repaired_wheels", lambda: [home / "repaired.whl"])
     bootstrap.main()
     assert "whl" not in commands[-1]
     monkeypatch.setattr(machine, "glibc", lambda: (2, 38))
     (home / ".venv" / "made-from").unlink()
     bootstrap.main()
-    assert "ml-metadata.whl" in commands[-1] and "tensorflow-data-validation.whl" in commands[-1]
+    assert "repaired.whl" in commands[-1]
 
 
 def test_entries_taken_out_of_the_lock_take_their_hashes_along():
@@ -112,3 +113,10 @@ def test_entries_taken_out_of_the_lock_take_their_hashes_along():
     assert bootstrap.without(lock, ["ml-metadata", "six"]) == (
         "# made by uv\nml-metadata-extra==1.0 \\\n    --hash=sha256:cc\n"
     )
+
+
+def test_an_activated_environment_is_found_up_to_date(home, commands, monkeypatch):
+    bootstrap.main()
+    monkeypatch.setattr(sys, "executable", str(home / ".venv" / "bin" / "python3.11"))
+    bootstrap.main()
+    assert len(commands) == 4
