@@ -52,10 +52,8 @@ class Log:
     def column_of(self, values: list[str]) -> str:
         """Returns the item column that holds most of the values: where tokens come from."""
         wanted = set(values)
-        return max(
-            self.items.columns.astype(str),
-            key=lambda name: len(wanted.intersection(self.items[name].dropna().unique())),
-        )
+        held = {str(name): len(wanted.intersection(self.items[name].dropna())) for name in self.items.columns}
+        return max(held, key=held.__getitem__)
 
     def category(self, otherwise: str) -> str:
         """Returns the first item column that is called a category, or another."""

@@ -99,7 +99,7 @@ def contrasting_users(events: pd.DataFrame, first: str | None = None) -> list[st
     eligible = variety[(totals >= _ENOUGH_EVENTS) & several].drop(index=[first], errors="ignore")
     if len(eligible) < 3:
         eligible = variety[totals.nlargest(4).index].drop(index=[first], errors="ignore")
-    by_variety = eligible.sort_values(kind="stable").index
-    low, middle, high = (by_variety[int(share * (len(by_variety) - 1))] for share in (0.05, 0.5, 0.95))
-    chosen = [low, middle, high] if first is None else [first, low, high]
-    return list(dict.fromkeys(str(user) for user in chosen))
+    by_variety = [str(user) for user in eligible.sort_values(kind="stable").index]
+    places = (0.05, 0.5, 0.95) if first is None else (0.05, 0.95)
+    contrasting = [by_variety[int(place * (len(by_variety) - 1))] for place in places if by_variety]
+    return list(dict.fromkeys(contrasting if first is None else [first, *contrasting]))
