@@ -120,7 +120,7 @@ class Request:
 def _encode(values: Any, column: Column) -> tf.train.Feature:
     if column.dtype == "string":
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=_bytes(values)))
-    array = np.asarray(values, dtype=_NUMPY[column.dtype])
+    array: np.ndarray = np.asarray(values, dtype=_NUMPY[column.dtype])
     if column.dtype == "int64":
         return tf.train.Feature(int64_list=tf.train.Int64List(value=array))
     return tf.train.Feature(float_list=tf.train.FloatList(value=array))

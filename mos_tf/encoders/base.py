@@ -1,11 +1,13 @@
 """`SequenceEncoder`: the base of every encoder. A new one writes one small method, `encode`."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from mos_tf.ragged import Rows, row_ids
+
+Shape = tuple[Any, ...]
 
 
 class Encoded(NamedTuple):
@@ -42,11 +44,11 @@ class SequenceEncoder(keras.layers.Layer):
 
     evidence_dim = 0
 
-    def __init__(self, output_dim: int | None = None, **kwargs):
+    def __init__(self, output_dim: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.output_dim = output_dim
+        self.output_dim: Any = output_dim
 
-    def build(self, history_shape, candidates_shape) -> None:
+    def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
         if self.output_dim is None:
             self.output_dim = history_shape[-1]
         self.built = True
@@ -66,13 +68,25 @@ class SequenceEncoder(keras.layers.Layer):
             f"{type(self).__name__} must define encode(history, candidates, candidate_rows, time)"
         )
 
-    def call(self, history, candidates, *, history_time=None):
+    def call(
+        self,
+        history: tf.RaggedTensor,
+        candidates: tf.Tensor | tf.RaggedTensor,
+        *,
+        history_time: tf.RaggedTensor | None = None,
+    ) -> tf.Tensor | tf.RaggedTensor:
         rows = Rows.of(candidates)
         time = None if history_time is None else Rows.of(history_time).values
         vectors = self.encode(Rows.of(history), rows.values, row_ids(rows.splits), time).vectors
         return candidates.with_values(vectors) if isinstance(candidates, tf.RaggedTensor) else vectors
 
-    def compute_output_spec(self, history, candidates, *, history_time=None) -> keras.KerasTensor:
+    def compute_output_spec(
+        self,
+        history: keras.KerasTensor,
+        candidates: keras.KerasTensor,
+        *,
+        history_time: keras.KerasTensor | None = None,
+    ) -> keras.KerasTensor:
         dim = self.output_dim or history.shape[-1]
         return keras.KerasTensor((*candidates.shape[:-1], dim), dtype=self.compute_dtype, ragged=candidates.ragged)
 

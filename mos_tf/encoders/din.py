@@ -1,11 +1,14 @@
 """`DIN`: target attention through a learned activation unit."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
 
-from mos_tf.encoders.base import Encoded, SequenceEncoder
-from mos_tf.ragged import Rows, null_softmax, pair_rows, rank_from_end
+from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.ragged import Pairs, Rows, null_softmax, pair_rows, rank_from_end
 
 
 @keras.saving.register_keras_serializable("mos_tf")
@@ -38,13 +41,13 @@ class DIN(SequenceEncoder):
     TensorShape([2, 8])
     """
 
-    def __init__(self, hidden_units: int = 32, num_heads: int = 4, output_dim: int | None = None, **kwargs):
+    def __init__(self, hidden_units: int = 32, num_heads: int = 4, output_dim: int | None = None, **kwargs: Any):
         super().__init__(output_dim=output_dim, **kwargs)
         self.hidden_units = hidden_units
         self.num_heads = num_heads
         self.evidence_dim = 2 * num_heads
 
-    def build(self, history_shape, candidates_shape) -> None:
+    def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
         super().build(history_shape, candidates_shape)
         if self.output_dim % self.num_heads:
             raise ValueError(
@@ -90,7 +93,7 @@ class DIN(SequenceEncoder):
         evidence = tf.concat([attention.logsumexp, attention.null_weight], axis=1)
         return Encoded(vectors, tf.cast(evidence, vectors.dtype))
 
-    def _weigh(self, events, pairs, weights, num_candidates) -> tf.Tensor:
+    def _weigh(self, events: tf.Tensor, pairs: Pairs, weights: tf.Tensor, num_candidates: tf.Tensor) -> tf.Tensor:
         values = tf.gather(self.value(events), pairs.event)
         weighted = values * tf.cast(self._per_head(weights), values.dtype)
         return tf.math.unsorted_segment_sum(weighted, pairs.candidate, num_candidates)
@@ -107,10 +110,10 @@ class DIN(SequenceEncoder):
 class _Values(keras.initializers.Initializer):
     """Starts a weight at given numbers."""
 
-    def __init__(self, values):
+    def __init__(self, values: Sequence[float]):
         self.values = list(values)
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Shape, dtype: Any = None) -> Any:
         return ops.reshape(ops.convert_to_tensor(self.values, dtype=dtype), shape)
 
     def get_config(self) -> dict:

@@ -1,6 +1,7 @@
 """`HistoryAffinity`: how much, and how recently, a history matches a candidate."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -57,7 +58,7 @@ class HistoryAffinity(keras.layers.Layer):
         levels: Sequence[str],
         time_scales: tuple[float, float] = (21.0, 90.0),
         unknown_ids: Mapping[str, int] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(dtype=kwargs.pop("dtype", "float32"), autocast=False, **kwargs)
         self.levels = tuple(levels)
@@ -111,7 +112,13 @@ class HistoryAffinity(keras.layers.Layer):
         affinity = tf.concat(per_level, axis=1)
         return shape.with_values(affinity) if isinstance(shape, tf.RaggedTensor) else affinity
 
-    def compute_output_spec(self, history_ids, candidate_ids, *, history_time) -> keras.KerasTensor:
+    def compute_output_spec(
+        self,
+        history_ids: Mapping[str, keras.KerasTensor],
+        candidate_ids: Mapping[str, keras.KerasTensor],
+        *,
+        history_time: keras.KerasTensor,
+    ) -> keras.KerasTensor:
         shape = candidate_ids[self.levels[0]]
         return keras.KerasTensor((*shape.shape, self.output_dim), dtype="float32", ragged=shape.ragged)
 

@@ -1,7 +1,11 @@
 """`Fusion`: weighs what the experts say of a candidate."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from mos_tf.encoders.base import Shape
 
 
 @keras.saving.register_keras_serializable("mos_tf")
@@ -22,11 +26,11 @@ class Fusion(keras.layers.Layer):
         (u, g): [M, dim] and [M, E], the gates summing to one.
     """
 
-    def __init__(self, hidden_units: int = 32, **kwargs):
+    def __init__(self, hidden_units: int = 32, **kwargs: Any):
         super().__init__(**kwargs)
         self.hidden_units = hidden_units
 
-    def build(self, candidates_shape, experts_shape, affinity_shape=None) -> None:
+    def build(self, candidates_shape: Shape, experts_shape: Shape, affinity_shape: Shape | None = None) -> None:
         num_experts, dim = experts_shape[-2:]
         width = candidates_shape[-1] + num_experts * dim + (0 if affinity_shape is None else affinity_shape[-1])
         self.hidden = keras.layers.Dense(self.hidden_units, "silu", name="hidden", dtype=self.dtype_policy)
@@ -38,7 +42,7 @@ class Fusion(keras.layers.Layer):
         self.gate.build((None, self.hidden_units))
         self.built = True
 
-    def call(self, candidates, experts, affinity=None):
+    def call(self, candidates: Any, experts: Any, affinity: Any = None) -> tuple[Any, Any]:
         num_experts, dim = experts.shape[-2:]
         flat = ops.reshape(experts, (-1, num_experts * dim))
         inputs = [candidates, flat] if affinity is None else [candidates, flat, ops.cast(affinity, flat.dtype)]

@@ -1,12 +1,12 @@
 """`MixtureOfSequence`: one history, three kinds of expert around any sequence encoder."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from mos_tf.encoders.base import SequenceEncoder
+from mos_tf.encoders.base import SequenceEncoder, Shape
 from mos_tf.layers.fusion import Fusion
 from mos_tf.layers.theme_router import ThemeRouter
 from mos_tf.ragged import Rows, last_events, regroup_rows, row_ids
@@ -78,18 +78,18 @@ class MixtureOfSequence(keras.layers.Layer):
         num_themes: int | Sequence[int] = (8, 32, 128),
         window: int = 50,
         router: ThemeRouter | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_themes = (num_themes,) if isinstance(num_themes, int) else tuple(sorted(num_themes))
         self.window = window
-        self.router = router
+        self.router: Any = router
         self.global_expert = encoder
         self.short_expert = type(encoder).from_config({**encoder.get_config(), "name": "short_expert"})
         self.theme_expert = type(encoder).from_config({**encoder.get_config(), "name": "theme_expert"})
         self.fusion = Fusion(dtype=self.dtype_policy, name="fusion")
 
-    def make_router(self, num_tokens: int, **kwargs) -> ThemeRouter:
+    def make_router(self, num_tokens: int, **kwargs: Any) -> ThemeRouter:
         """Creates the router of this mixture's themes over `num_tokens` token ids, yet to be adapted."""
         self.router = ThemeRouter(num_tokens, self.num_themes, name="router", **kwargs)
         return self.router
@@ -99,7 +99,7 @@ class MixtureOfSequence(keras.layers.Layer):
         """Width of `Mixed.evidence`."""
         return len(self.experts) * self.global_expert.evidence_dim
 
-    def build(self, history_shape, candidates_shape, affinity_shape=None) -> None:
+    def build(self, history_shape: Shape, candidates_shape: Shape, affinity_shape: Shape | None = None) -> None:
         if self.router is None:
             raise ValueError(
                 f"{self.name}: routing by tokens needs a router. Received: router=None; "
@@ -123,7 +123,7 @@ class MixtureOfSequence(keras.layers.Layer):
     ) -> Mixed:
         """Mixes on flat values: `themes` are int32 [N] of the events and [M] of the candidates."""
         history_themes, candidate_themes = themes
-        num_codes = self.num_themes[self.router.routing_resolution] + 1
+        num_codes = self.num_themes[len(self.num_themes) // 2] + 1
         timed = Rows(tf.range(history.splits[-1]), history.splits)
 
         def view(order: Rows) -> tuple[Rows, tf.Tensor | None]:
@@ -145,21 +145,31 @@ class MixtureOfSequence(keras.layers.Layer):
         evidence = tf.concat([expert.evidence for expert in encoded], axis=1)
         return Mixed(vectors, evidence, gates, candidate_themes)
 
-    def call(self, history, candidates, *, routing, history_time=None, affinity=None):
+    def call(
+        self,
+        history: tf.RaggedTensor,
+        candidates: tf.Tensor | tf.RaggedTensor,
+        *,
+        routing: tuple[tf.RaggedTensor, tf.Tensor | tf.RaggedTensor],
+        history_time: tf.RaggedTensor | None = None,
+        affinity: tf.Tensor | tf.RaggedTensor | None = None,
+    ) -> tf.Tensor | tf.RaggedTensor:
         rows = Rows.of(candidates)
         column = self.router.routing_resolution
-        themes = tuple(Rows.of(self.router(tokens)).values[:, column] for tokens in routing)
+        events, wanted = (Rows.of(self.router(tokens)).values[:, column] for tokens in routing)
         vectors = self.mix(
             Rows.of(history),
             rows.values,
             row_ids(rows.splits),
-            themes,
+            (events, wanted),
             None if history_time is None else Rows.of(history_time).values,
             None if affinity is None else Rows.of(affinity).values,
         ).vectors
         return candidates.with_values(vectors) if isinstance(candidates, tf.RaggedTensor) else vectors
 
-    def compute_output_spec(self, history, candidates, **_) -> keras.KerasTensor:
+    def compute_output_spec(
+        self, history: keras.KerasTensor, candidates: keras.KerasTensor, **_: Any
+    ) -> keras.KerasTensor:
         dim = self.global_expert.output_dim or history.shape[-1]
         return keras.KerasTensor((*candidates.shape[:-1], dim), dtype=self.compute_dtype, ragged=candidates.ragged)
 

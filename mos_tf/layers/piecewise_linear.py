@@ -1,5 +1,7 @@
 """`PiecewiseLinearEmbedding`: numbers as positions between the quantiles of their training distribution."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -40,13 +42,13 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
     [1.0, 0.5, 0.0, 0.0]
     """
 
-    def __init__(self, embedding_dim: int = 8, num_bins: int = 16, **kwargs):
+    def __init__(self, embedding_dim: int = 8, num_bins: int = 16, **kwargs: Any):
         super().__init__(dtype=kwargs.pop("dtype", "float32"), autocast=False, **kwargs)
         self.embedding_dim = embedding_dim
         self.num_bins = num_bins
         self.adapted = False
 
-    def build(self, input_shape) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         numbers = input_shape[-1]
         state = {"initializer": "zeros", "trainable": False}
         self.start = self.add_weight(shape=(numbers, self.num_bins), name="start", **state)
@@ -82,7 +84,7 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         start[: len(widths)], slope[: len(widths)] = edges[:-1], 1.0 / widths
         return start, slope
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> tuple[Any, Any]:
         if not self.adapted:
             raise ValueError(
                 f"{self.name}: quantiles are not adapted. Received: a call before adapt; call adapt(rows) first"
@@ -97,14 +99,14 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
             ops.reshape(encoded, (*leading, numbers * self.num_bins)),
         )
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         *leading, numbers = inputs.shape
         return (
             keras.KerasTensor((*leading, numbers * self.embedding_dim), dtype=self.compute_dtype),
             keras.KerasTensor((*leading, numbers * self.num_bins), dtype=self.compute_dtype),
         )
 
-    def load_own_variables(self, store) -> None:
+    def load_own_variables(self, store: Any) -> None:
         super().load_own_variables(store)
         self.adapted = bool(np.any(ops.convert_to_numpy(self.slope)))
 

@@ -1,6 +1,7 @@
 """`ThemeRouter`: learned themes. Adapt once on training sessions, then route tokens to them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -51,7 +52,7 @@ class ThemeRouter(keras.layers.Layer):
         num_themes: int | Sequence[int] = (8, 32, 128),
         routing_dim: int = 32,
         seed: int = 0,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_tokens = num_tokens
@@ -102,7 +103,7 @@ class ThemeRouter(keras.layers.Layer):
         self.table.assign(np.stack(columns, axis=1))
         self.adapted = True
 
-    def call(self, tokens):
+    def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
         if not self.adapted:
             raise ValueError(
                 f"{self.name}: themes are not adapted. Received: a call before adapt; "
@@ -112,10 +113,10 @@ class ThemeRouter(keras.layers.Layer):
             return tokens.with_flat_values(self.call(tokens.flat_values))
         return ops.take(self.table, tokens, axis=0)
 
-    def compute_output_spec(self, tokens) -> keras.KerasTensor:
+    def compute_output_spec(self, tokens: keras.KerasTensor) -> keras.KerasTensor:
         return keras.KerasTensor((*tokens.shape, len(self.num_themes)), dtype="int32", ragged=tokens.ragged)
 
-    def load_own_variables(self, store) -> None:
+    def load_own_variables(self, store: Any) -> None:
         super().load_own_variables(store)
         self.adapted = bool(np.any(ops.convert_to_numpy(self.embeddings)))
 

@@ -1,5 +1,7 @@
 """`GAUC`: AUC within each user, weighted by the user's candidates, streaming and bounded in memory."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -28,7 +30,7 @@ class GAUC(keras.metrics.Metric):
     0.5
     """
 
-    def __init__(self, capacity: int = 2**19, name: str = "gauc", **kwargs):
+    def __init__(self, capacity: int = 2**19, name: str = "gauc", **kwargs: Any):
         super().__init__(name=name, dtype=kwargs.pop("dtype", "float32"), **kwargs)
         self.capacity = capacity
 
@@ -42,7 +44,7 @@ class GAUC(keras.metrics.Metric):
         # Users are kept while the lowest `halvings` bits of their hash are zero.
         self.halvings = buffer("halvings", (), "int64")
 
-    def update_state(self, y_true, y_pred, groups=None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, groups: Any = None) -> None:
         """Adds candidates.
 
         Args:
@@ -69,7 +71,7 @@ class GAUC(keras.metrics.Metric):
         )
         state = self._of_sampled_users(state, halvings)
 
-        def halve(halvings, labels, scores, users):
+        def halve(halvings: tf.Tensor, labels: tf.Tensor, scores: tf.Tensor, users: tf.Tensor) -> tuple:
             return (halvings + 1, *self._of_sampled_users((labels, scores, users), halvings + 1))
 
         halvings, labels, scores, users = tf.while_loop(
@@ -92,7 +94,7 @@ class GAUC(keras.metrics.Metric):
         sampled = tf.bitwise.bitwise_and(_mix(state[2]), mask) == 0
         return tuple(tf.boolean_mask(values, sampled) for values in state)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         size = self.size.value
         return _grouped_auc(self.labels.value[:size], self.scores.value[:size], self.groups.value[:size])
 

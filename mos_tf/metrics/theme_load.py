@@ -1,5 +1,7 @@
 """`ThemeLoad`: how evenly events spread over themes."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -16,17 +18,17 @@ class ThemeLoad(keras.metrics.Metric):
         num_themes: K.
     """
 
-    def __init__(self, num_themes: int, name: str = "theme", **kwargs):
+    def __init__(self, num_themes: int, name: str = "theme", **kwargs: Any):
         super().__init__(name=name, **kwargs)
         self.num_themes = num_themes
         self.counts = self.add_variable(shape=(num_themes + 1,), initializer="zeros", name="counts")
 
-    def update_state(self, themes) -> None:
+    def update_state(self, themes: Any) -> None:
         """Adds int themes [N], each in [0, K]."""
         ones = ops.ones(ops.shape(themes), dtype=self.counts.dtype)
         self.counts.assign_add(ops.segment_sum(ones, themes, num_segments=self.num_themes + 1))
 
-    def shares(self):
+    def shares(self) -> Any:
         """Returns float [K + 1], each theme's share of the events; zeros before the first event."""
         return self.counts / ops.maximum(ops.sum(self.counts), 1.0)
 

@@ -1,6 +1,7 @@
 """`FeatureEmbedding`: the features of an event or a candidate as one vector, from shared tables."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,7 +23,7 @@ class FeatureEmbedding(keras.layers.Layer):
         dim: width of the vectors.
     """
 
-    def __init__(self, spec: FeatureSpec, num_ids: Mapping[str, int], dim: int, **kwargs):
+    def __init__(self, spec: FeatureSpec, num_ids: Mapping[str, int], dim: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self.dim = dim
         self.columns = {

@@ -1,8 +1,12 @@
 """`RankingHead`: two towers, one for the numbers of a candidate and one for what the history says of it."""
 
+from typing import Any
+
 import keras
+import numpy as np
 from keras import ops
 
+from mos_tf.encoders.base import Shape
 from mos_tf.layers.piecewise_linear import PiecewiseLinearEmbedding
 
 
@@ -14,8 +18,8 @@ class RankingHead(keras.layers.Layer):
         logit   = logit_φ + MLP([h ⊙ v_c, v_c, evidence])        last layer starts at zero
 
     φ are the numbers of a candidate (affinity and numeric features), u and e their piecewise-linear embedding and its
-    code, h the sequence layer's vector, v_c the candidate's; the request's context counts as evidence. So training starts from a model of affinity and adds
-    what the sequence knows beyond it.
+    code, h the sequence layer's vector, v_c the candidate's; the request's context counts as evidence. So training
+    starts from a model of affinity and adds what the sequence knows beyond it.
 
     Args:
         number_units: hidden widths of the tower of numbers.
@@ -28,7 +32,7 @@ class RankingHead(keras.layers.Layer):
         number_units: tuple[int, ...] = (128, 128),
         sequence_units: tuple[int, ...] = (64,),
         dropout: float = 0.1,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
         self.number_units = tuple(number_units)
@@ -53,7 +57,7 @@ class RankingHead(keras.layers.Layer):
         layers.append(keras.layers.Dense(1, kernel_initializer=zero_start, dtype="float32"))
         return keras.Sequential(layers, name=name)
 
-    def build(self, numbers_shape, vectors_shape, candidates_shape, evidence_shape) -> None:
+    def build(self, numbers_shape: Shape, vectors_shape: Shape, candidates_shape: Shape, evidence_shape: Shape) -> None:
         numbers = numbers_shape[-1]
         self.standardise.build((None, numbers))
         self.embed_numbers.build((None, numbers))
@@ -62,7 +66,7 @@ class RankingHead(keras.layers.Layer):
         self.sequence_tower.build((None, vectors_shape[-1] + candidates_shape[-1] + evidence_shape[-1]))
         self.built = True
 
-    def adapt(self, numbers) -> None:
+    def adapt(self, numbers: np.ndarray) -> None:
         """Sets standardisation and quantiles from the numbers of training candidates, float [rows, J]."""
         self.standardise.adapt(numbers)
         self.embed_numbers.adapt(numbers)
@@ -72,11 +76,11 @@ class RankingHead(keras.layers.Layer):
         """Whether `adapt` has run, here or before saving."""
         return self.embed_numbers.adapted
 
-    def standardised(self, numbers):
+    def standardised(self, numbers: Any) -> Any:
         """Returns φ standardised and clipped to ±4, [M, J]."""
         return ops.clip(self.standardise(numbers), -4.0, 4.0)
 
-    def call(self, numbers, vectors, candidates, evidence, training=None):
+    def call(self, numbers: Any, vectors: Any, candidates: Any, evidence: Any, training: bool | None = None) -> Any:
         """Returns logits, float32 [M]."""
         embedded, code = self.embed_numbers(numbers)
         logit = self.number_tower(ops.concatenate([embedded, self.standardised(numbers)], axis=-1), training=training)

@@ -109,7 +109,7 @@ class SequenceRanker(keras.Model):
         self.gauc = GAUC(name="gauc")
         self.theme_load = ThemeLoad(self._routing_themes, name="theme") if self.router else None
 
-    def _own_router(self):
+    def _own_router(self) -> Any:
         if not isinstance(self.sequence, MixtureOfSequence):
             return None
         return self.sequence.router or self.sequence.make_router(self.num_ids[self.spec.theme_token])
@@ -186,15 +186,18 @@ class SequenceRanker(keras.Model):
         logits = self.head(numbers, vectors, candidates, evidence, training=training)
         return Scored(logits, gates, candidate_themes)
 
-    def _themes(self, features: Features) -> tuple[tf.Tensor, tf.Tensor] | None:
-        """Themes of the flat events and candidates, int32 [N, resolutions] and [M, resolutions]."""
+    def _themes(self, features: Features) -> Any:
+        """Themes of the flat events and candidates, int32 [N, resolutions] and [M, resolutions]; None without any."""
         if not self.router:
             return None
         token = self.spec.theme_token
         return self.router(features[HISTORY + token].flat_values), self.router(features[CANDIDATE + token].flat_values)
 
-    def _numbers(self, features: Features, themes: tuple[tf.Tensor, tf.Tensor] | None) -> tf.Tensor:
-        """Affinity and numeric features of the flat candidates, float32 [M, J]."""
+    def numbers(self, features: Features) -> tf.Tensor:
+        """Returns affinity and numeric features of the flat candidates, float32 [M, J]."""
+        return self._numbers(features, self._themes(features))
+
+    def _numbers(self, features: Features, themes: Any) -> tf.Tensor:
         events, candidates = features[HISTORY + ITEM_ID], features[CANDIDATE + ITEM_ID]
         history_ids = {name: features[HISTORY + name] for name in self.spec.item_categoricals}
         candidate_ids = {name: features[CANDIDATE + name] for name in self.spec.item_categoricals}
@@ -265,19 +268,19 @@ class SequenceRanker(keras.Model):
                 f"on {len(tokens):,} events in {len(np.unique(sessions)):,} sessions",
                 flush=True,
             )
-        numbers = number_sample(
-            batches, tf.function(lambda x: self._numbers(x, self._themes(x)), reduce_retracing=True)
-        )
+        numbers = number_sample(batches, tf.function(self.numbers, reduce_retracing=True))
         self.head.adapt(numbers)
         print(
             f"{self.name}: adapted quantiles of {numbers.shape[1]} numbers on {len(numbers):,} candidates", flush=True
         )
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> tf.Tensor:
         losses = keras.losses.binary_crossentropy(y.flat_values[:, None], y_pred.flat_values[:, None])
         return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype))
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict:
         users = tf.gather(x[USER_ID], y_pred.value_rowids())
         self.auc.update_state(y.flat_values, y_pred.flat_values)
         self.gauc.update_state(y.flat_values, y_pred.flat_values, groups=users)

@@ -73,9 +73,7 @@ def vocabularies() -> dict[str, Vocabulary]:
     }
 
 
-def planted_dataset(
-    batch_size: int = 32, seed: int = 0, requests: list[Request] | None = None
-) -> tf.data.Dataset:
+def planted_dataset(batch_size: int = 32, seed: int = 0, requests: list[Request] | None = None) -> tf.data.Dataset:
     """Returns batches of (features, label) as `load_requests` gives them."""
     requests = planted_requests(seed=seed) if requests is None else requests
     serialized = [request.to_example(SPEC).SerializeToString() for request in requests]

@@ -61,4 +61,6 @@ def test_heads_must_divide_the_output():
 def test_an_encoder_without_encode_says_what_to_write():
     encoder = SequenceEncoder()
     with pytest.raises(NotImplementedError, match="must define encode"):
-        encoder.encode(Rows(tf.zeros([0, DIM]), tf.constant([0], tf.int64)), tf.zeros([0, DIM]), tf.zeros([0], tf.int64))
+        encoder.encode(
+            Rows(tf.zeros([0, DIM]), tf.constant([0], tf.int64)), tf.zeros([0, DIM]), tf.zeros([0], tf.int64)
+        )

@@ -96,7 +96,9 @@ def test_the_gradient_of_the_softmax_is_the_numerical_one():
 
     def loss(scores, null):
         result = null_softmax(scores, segments, 3, null)
-        return tf.reduce_sum(result.weights * pull) + tf.reduce_sum(result.logsumexp) + tf.reduce_sum(result.null_weight)
+        return (
+            tf.reduce_sum(result.weights * pull) + tf.reduce_sum(result.logsumexp) + tf.reduce_sum(result.null_weight)
+        )
 
     analytic, numerical = tf.test.compute_gradient(loss, [scores, tf.constant([0.3], tf.float64)])
     for a, n in zip(analytic, numerical, strict=True):

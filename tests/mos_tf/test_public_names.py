@@ -1,0 +1,41 @@
+"""Names that others rely on. A change here is a change of the public interface: say so in the release."""
+
+import importlib
+
+import pytest
+
+PUBLIC = {
+    "mos_tf": [
+        "Feature",
+        "FeatureSpec",
+        "HistoryAffinity",
+        "MixtureOfSequence",
+        "Request",
+        "SequenceRanker",
+        "ThemeRouter",
+        "Vocabulary",
+    ],
+    "mos_tf.encoders": ["DIN", "Encoded", "SequenceEncoder"],
+    "mos_tf.layers": [
+        "Fusion",
+        "HistoryAffinity",
+        "Mixed",
+        "MixtureOfSequence",
+        "PiecewiseLinearEmbedding",
+        "ThemeRouter",
+    ],
+    "mos_tf.metrics": ["GAUC", "ThemeLoad"],
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_names_are_exactly_these(module):
+    loaded = importlib.import_module(module)
+    assert sorted(loaded.__all__) == PUBLIC[module]
+    for name in PUBLIC[module]:
+        assert getattr(loaded, name).__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        importlib.import_module("mos_tf").Nothing  # noqa: B018
