@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs a script with the first Python 3.11 or 3.12 that really starts (a version manager's shim may exist and not run).
-# PYTHON=/path/to/python leaves no choice.
+# An environment that is there already keeps its interpreter. PYTHON=/path/to/python leaves no choice.
 
-for python in ${PYTHON:-python3.11 python3.12 python3 python}; do
+for python in ${PYTHON:-.venv/bin/python python3.11 python3.12 python3 python}; do
     if "$python" -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12)])' >/dev/null 2>&1; then
         exec "$python" "$@"
     fi

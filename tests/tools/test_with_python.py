@@ -13,10 +13,12 @@ def run(tmp_path):
 
     def run(commands, **environment):
         for name, code in commands.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(f"#!/bin/sh\n{code}\n")
             (tmp_path / name).chmod(0o755)
         return subprocess.run(
             ["/bin/sh", SCRIPT, "-c", "print('started')"],
+            cwd=tmp_path,
             env={"PATH": str(tmp_path), **environment},
             capture_output=True,
             text=True,
@@ -52,3 +54,8 @@ def test_a_named_python_is_the_only_one_tried(run):
     result = run({"python3.11": WORKING, "mine": OTHER_VERSION}, PYTHON="mine")
     assert result.returncode == 1
     assert result.stderr.startswith("setup: PYTHON=mine is not a working Python 3.11 or 3.12")
+
+
+def test_an_environment_keeps_its_interpreter(run):
+    result = run({"python3.11": BROKEN_SHIM, "python3.12": "exit 0", ".venv/bin/python": WORKING})
+    assert result.stdout == "started\n"
