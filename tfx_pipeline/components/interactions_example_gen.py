@@ -82,5 +82,5 @@ def _check_counts(uri: str, config: RequestConfig) -> None:
         raise DataError(f"{error}. The bad rows are in {kept}") from None
 
 
-def _to_json(value: Counts | dict[str, Any]) -> str:
+def _to_json(value: Any) -> str:  # Beam reads annotations, and fails on a union with a dataclass, by chance
     return json.dumps(vars(value) if isinstance(value, Counts) else value, ensure_ascii=False, sort_keys=True)
