@@ -61,7 +61,7 @@ def test_it_says_the_numbers_of_the_run(html):
         "✓ blessed 1 of 2 gates passed",
         "0.7123 test AUC +0.0123 to the live model",
         "0.6543 test GAUC -0.0057 to the live model",
-        "1 min 1 s the whole pipeline 1 min 23 s of it training",
+        "1 min 1 s the whole pipeline training took 1 min 23 s",
         "train 70 210 0 60 events",
         "Made of 1,010 rows of 5 users. Bad rows: 7 missing user, 3 bad timestamp.",
         "1,234 steps in 1 min 23 s",
