@@ -1,0 +1,1 @@
+"""Thin runners of the one pipeline."""

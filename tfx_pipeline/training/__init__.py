@@ -1,0 +1,1 @@
+"""The Trainer's part: raw requests in, a ranker, its export and its record out."""

@@ -1,0 +1,112 @@
+"""`run_fn`: what the Trainer executes."""
+
+import logging
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.v1.components import FnArgs
+
+from mos_tf import FeatureSpec, MixtureOfSequence, SequenceRanker, Vocabulary
+from mos_tf.datasets.tensors import parse_spec
+from mos_tf.encoders import DIN
+from serving.export import export_ranker
+from tfx_pipeline.components.serving_reference import REFERENCE_FILE, write_reference
+from tfx_pipeline.config import TrainingConfig
+from tfx_pipeline.training.datasets import Requests
+from tfx_pipeline.training.record import count_tokens, theme_record, training_record
+
+RANKER_FILE = "ranker.keras"
+TRAINING_FILE = "training.json"
+THEMES_FILE = "themes.json"
+
+_LOG = logging.getLogger(__name__)
+_REFERENCE_REQUESTS = 200
+_WARMUP_REQUESTS = 8
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains a `SequenceRanker` and exports it.
+
+    Writes the export into the model, and into the model run the ranker itself (`ranker.keras`), its record
+    (`training.json`, `themes.json`) and the scores that the serving check expects.
+
+    Args:
+        fn_args: the Trainer's arguments; `custom_config` holds `spec`, a `FeatureSpec`, and `training`, a
+            `TrainingConfig`, both as JSON.
+    """
+    started = time.monotonic()
+    spec = FeatureSpec.model_validate(fn_args.custom_config["spec"])
+    config = TrainingConfig.model_validate(fn_args.custom_config["training"])
+    keras.utils.set_random_seed(config.seed)
+    transformed = tft.TFTransformOutput(fn_args.transform_output)
+    transform = transformed.transform_features_layer()
+    vocabularies = {
+        name: Vocabulary.load(transformed.vocabulary_file_by_name(name)) for name in spec.categoricals
+    }
+    train = Requests(fn_args, fn_args.train_files, transform)
+    validation = Requests(fn_args, fn_args.eval_files, transform)
+
+    ranker = _make_ranker(spec, vocabularies, config)
+    ranker.adapt(train.once(config.batch_size))
+    history = _fit(ranker, train, validation, config)
+
+    run_dir = Path(fn_args.model_run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    ranker.save(run_dir / RANKER_FILE)
+    examples = validation.anonymous_examples(_REFERENCE_REQUESTS)
+    parsed = tf.io.parse_example(examples, parse_spec(spec, labels=False))
+    scores = ranker(transform(parsed))
+    write_reference(run_dir / REFERENCE_FILE, examples, (np.array(row) for row in scores.to_list()))
+    export_ranker(
+        ranker, fn_args.serving_model_dir, spec=spec, transform=transform, warmup=examples[:_WARMUP_REQUESTS]
+    )
+
+    themes, token = ranker.theme_table(), vocabularies[spec.theme_token]
+    counts = count_tokens(train.once(config.batch_size), spec.theme_token, token.num_ids)
+    training = training_record(history.history, themes, counts, config.steps, time.monotonic() - started)
+    (run_dir / TRAINING_FILE).write_text(training.model_dump_json())
+    (run_dir / THEMES_FILE).write_text(theme_record(token.tokens, themes, counts).model_dump_json())
+
+
+def _make_ranker(spec: FeatureSpec, vocabularies: dict[str, Vocabulary], config: TrainingConfig) -> SequenceRanker:
+    return SequenceRanker(
+        spec,
+        {name: vocabulary.num_ids for name, vocabulary in vocabularies.items()},
+        MixtureOfSequence(DIN(), num_themes=config.num_themes, window=config.window),
+        embedding_dim=config.embedding_dim,
+    )
+
+
+def _fit(
+    ranker: SequenceRanker, train: Requests, validation: Requests, config: TrainingConfig
+) -> keras.callbacks.History:
+    """Trains for `config.steps`, in as many equal parts as there are validations, and keeps the best state."""
+    parts = min(config.validations, config.steps)
+    ranker.compile(keras.optimizers.AdamW(config.learning_rate, weight_decay=1e-4))
+    return ranker.fit(
+        train.endless(config.batch_size, config.seed),
+        steps_per_epoch=config.steps // parts,
+        epochs=parts,
+        validation_data=validation.once(config.batch_size),
+        callbacks=[
+            keras.callbacks.EarlyStopping("val_gauc", mode="max", patience=parts, restore_best_weights=True),
+            _Progress(),
+        ],
+        verbose=0,
+    )
+
+
+class _Progress(keras.callbacks.Callback):
+    """Logs a line a validation, so that a long training is seen to move."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        _LOG.info(
+            "Validation %d of %d: loss %.4f, AUC %.4f, GAUC %.4f.",
+            epoch + 1,
+            self.params["epochs"],
+            *(logs[f"val_{name}"] for name in ("loss", "auc", "gauc")),
+        )
