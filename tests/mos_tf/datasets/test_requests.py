@@ -69,6 +69,14 @@ def test_the_most_recent_events_are_kept_oldest_first():
     assert request.history["timestamp"].tolist() == [2, 3, 4]
 
 
+def test_the_same_item_twice_at_once_has_one_order_however_its_events_come():
+    spec = FeatureSpec(features=(Feature(name="channel", of="event"),))
+    twice = [event("anna", "soap", 1, channel=f"channel {n}") for n in range(6)]
+    basket = event("anna", "tea", TRAIN, channel="")
+    for_all = {tuple(build([*order, basket], spec).requests[0][1].history["channel"]) for order in (twice, twice[::-1])}
+    assert len(for_all) == 1
+
+
 def test_an_unknown_item_has_empty_features_in_the_history():
     ((_, request),) = build([event("anna", "caviar", 1), event("anna", "tea", TRAIN)]).requests
     assert request.history["category"].tolist() == [""]
