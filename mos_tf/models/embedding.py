@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mos_tf.features import FeatureSpec
+from mos_tf.features import ITEM_ID, FeatureSpec
 
 
 @keras.saving.register_keras_serializable("mos_tf")
@@ -21,11 +21,16 @@ class FeatureEmbedding(keras.layers.Layer):
         spec: the features.
         num_ids: number of ids of each categorical feature, the out-of-vocabulary id included.
         dim: width of the vectors.
+        item_dropout: share of item ids that a training step shows as unknown. So the out-of-vocabulary embedding is
+            trained, and an item never seen is scored by its other features.
     """
 
-    def __init__(self, spec: FeatureSpec, num_ids: Mapping[str, int], dim: int, **kwargs: Any):
+    def __init__(self, spec: FeatureSpec, num_ids: Mapping[str, int], dim: int, item_dropout: float = 0.0, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self.dim = dim
+        self.item_dropout = item_dropout
+        self.unknown_item = num_ids[ITEM_ID] - 1
+        self.seed_generator = keras.random.SeedGenerator(0)
         self.columns = {
             role: [c for c in spec.columns() if c.role == role and c.dtype != "int64"]
             for role in ("history", "candidate", "context")
@@ -57,15 +62,21 @@ class FeatureEmbedding(keras.layers.Layer):
         """Whether requests carry categorical context, which `role="context"` embeds."""
         return any(column.categorical for column in self.columns["context"])
 
-    def call(self, features: Mapping[str, tf.Tensor | tf.RaggedTensor], role: str) -> tf.Tensor:
+    def call(self, features: Mapping[str, tf.Tensor | tf.RaggedTensor], role: str, training: bool = False) -> tf.Tensor:
         """Returns [N, dim] for the flat events ("history"), candidates ("candidate") or requests ("context")."""
         vectors = []
         for column in self.columns[role]:
             values = features[column.key]
             values = values.flat_values if column.ragged else values
+            if training and column.feature == ITEM_ID:
+                values = self._forget(values)
             if column.categorical:
                 vectors.append(self.tables[column.feature](values))
             elif column.feature in self.projections:
                 symlog = tf.sign(values) * tf.math.log1p(tf.abs(values))
                 vectors.append(self.projections[column.feature](symlog[:, None]))
         return tf.add_n(vectors)
+
+    def _forget(self, items: tf.Tensor) -> tf.Tensor:
+        forgotten = keras.random.uniform(tf.shape(items), seed=self.seed_generator) < self.item_dropout
+        return tf.where(forgotten, tf.cast(self.unknown_item, items.dtype), items)

@@ -52,6 +52,7 @@ class SequenceRanker(keras.Model):
         embedding_dim: width of event and candidate vectors.
         time_scales: of `HistoryAffinity`, in days.
         event_dropout: share of history events the encoders do not see in a training step.
+        item_dropout: share of item ids that a training step shows as unknown, so that unseen items score well.
         session_gap: seconds without an event after which a new session begins, where themes are found.
 
     Call arguments:
@@ -83,6 +84,7 @@ class SequenceRanker(keras.Model):
         embedding_dim: int = 32,
         time_scales: tuple[float, float] = (21.0, 90.0),
         event_dropout: float = 0.2,
+        item_dropout: float = 0.2,
         session_gap: int = SESSION_GAP,
         **kwargs: Any,
     ):
@@ -95,10 +97,13 @@ class SequenceRanker(keras.Model):
         self.num_ids = {name: int(num_ids[name]) for name in self.spec.categoricals}
         self.embedding_dim = embedding_dim
         self.event_dropout = event_dropout
+        self.item_dropout = item_dropout
         self.session_gap = session_gap
         self.seed_generator = keras.random.SeedGenerator(0)
         self.sequence = sequence if sequence is not None else MixtureOfSequence(DIN())
-        self.embed = FeatureEmbedding(self.spec, self.num_ids, embedding_dim, name="embed", dtype=self.dtype_policy)
+        self.embed = FeatureEmbedding(
+            self.spec, self.num_ids, embedding_dim, item_dropout, name="embed", dtype=self.dtype_policy
+        )
         self.router = self._own_router()
         unknown = {name: self.num_ids[name] - 1 for name in self.spec.item_categoricals}
         unknown |= {f"theme_{themes}": themes for themes in (self.router.num_themes if self.router else ())}
@@ -158,8 +163,8 @@ class SequenceRanker(keras.Model):
             )
         themes = self._themes(features)
         numbers = self._numbers(features, themes)
-        history = Rows(self.embed(features, role="history"), self._splits(features, HISTORY))
-        candidates = self.embed(features, role="candidate")
+        history = Rows(self.embed(features, role="history", training=training), self._splits(features, HISTORY))
+        candidates = self.embed(features, role="candidate", training=training)
         candidate_rows = row_ids(self._splits(features, CANDIDATE))
         time = self._seconds_before(features).flat_values
         column = self.router.routing_resolution if self.router else None
@@ -307,6 +312,7 @@ class SequenceRanker(keras.Model):
             "embedding_dim": self.embedding_dim,
             "time_scales": list(self.affinity.time_scales),
             "event_dropout": self.event_dropout,
+            "item_dropout": self.item_dropout,
             "session_gap": self.session_gap,
         }
 
