@@ -66,7 +66,7 @@ def ranked_items(
 
 def as_table(items: Sequence[RankedItem], category: str) -> Table:
     """Returns ranked items for the terminal."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=True)  # or narrow columns, not long texts, lose out
     table.add_column("", justify="right")
     for heading in ("product", category.replace("_", " ")):
         table.add_column(heading, no_wrap=True, ratio=3)

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mos_tf.cli import native_stderr_held_back
 from mos_tf.errors import MosError
+from mos_tf.quiet import quiet_imports
 
 PROMOTED = "promoted"
 
-app = typer.Typer(no_args_is_help=True, help="Serve an exported ranker on this machine.")
-rank = typer.Typer(help="Ask a running server for one user's ranked items.")
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+rank = typer.Typer(add_completion=False)
 
 
 def _seconds(value: str) -> int:
@@ -53,7 +53,7 @@ def run(
 
     Example: mos serve run build/demo/serving --port 8500
     """
-    with native_stderr_held_back():
+    with quiet_imports():
         from serving.local_server import LocalServer, stop_event
 
     # TensorFlow's advice on how to load a model is meant for programmers.
@@ -88,7 +88,7 @@ def rank_items(
 
     Example: mos rank --user 1228 --top 10
     """
-    with native_stderr_held_back():
+    with quiet_imports():
         from serving.answer import as_table, category_feature, ranked_items
         from serving.client import RankingClient
         from serving.manifest import Manifest
@@ -119,7 +119,7 @@ def rank_items(
         typer.echo(json.dumps({"version": ranking.version, "items": [asdict(item) for item in items]}, indent=2))
     else:
         console = Console()
-        console.print(as_table(items, category_feature(manifest.spec)))
+        console.print(as_table(items, category_feature(manifest.spec)), width=min(console.width, 120))
         request = question.request
         console.print(
             f"best {len(items)} of {request.num_candidates:,} candidates, by {request.num_events:,} events of history; "

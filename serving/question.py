@@ -122,6 +122,6 @@ def _given_list(data_dir: str | Path, item_ids: Sequence[str]) -> tuple[Tables, 
     known = set(items[ITEM_ID].astype(str))
     unknown = [item_id for item_id in item_ids if item_id not in known]
     if unknown or not item_ids:
-        what = f"{len(unknown)} others, first {unknown[0]!r}" if unknown else "an empty list"
+        what = f"{len(unknown)} unknown, first {unknown[0]!r}" if unknown else "an empty list"
         raise DataError(f"candidates must be items of {path}. Received: {what}")
     return Tables(items, pa.table({EXPOSURE_ID: [_GIVEN], "item_ids": [list(item_ids)]})), _GIVEN
