@@ -29,6 +29,8 @@ def count_vocabularies(
                 values = features[column.key]
                 counts[column.feature].update((values.flat_values if column.ragged else values).numpy().tolist())
     return {
-        name: Vocabulary.from_counts({token.decode(): n for token, n in counted.items()}, (min_count or {}).get(name, 1))
+        name: Vocabulary.from_counts(
+            {token.decode(): n for token, n in counted.items()}, (min_count or {}).get(name, 1)
+        )
         for name, counted in counts.items()
     }
