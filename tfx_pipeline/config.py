@@ -151,20 +151,13 @@ class PipelineConfig(_Settings):
             raise MosError(f"{path}: {_one_line(error)}") from error
 
     def replace(self, *, output_dir: Path | None = None, steps: int | None = None) -> "PipelineConfig":
-        """Returns the same pipeline with another output directory or number of training steps.
+        """Returns the same pipeline with another output directory or number of training steps."""
+        training = self.training if steps is None else self.training.model_copy(update={"steps": steps})
+        return self.model_copy(update={"output_dir": output_dir or self.output_dir, "training": training})
 
-        Raises:
-            MosError: a number of steps that breaks a rule.
-        """
-        changed = self.model_dump()
-        if output_dir is not None:
-            changed["output_dir"] = output_dir
-        if steps is not None:
-            changed["training"]["steps"] = steps
-        try:
-            return PipelineConfig.model_validate(changed)
-        except ValidationError as error:
-            raise MosError(_one_line(error)) from error
+    def absolute(self) -> "PipelineConfig":
+        """Returns the same pipeline with paths that do not depend on the working directory, as the cache needs."""
+        return self.model_copy(update={"data_dir": self.data_dir.absolute(), "output_dir": self.output_dir.absolute()})
 
 
 DEMO_CONFIG = Path(__file__).parent / "configs" / "complete_journey.yaml"

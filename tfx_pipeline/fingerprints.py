@@ -9,7 +9,13 @@ from tfx_pipeline.components.fingerprint import fingerprint
 
 _ROOT = Path(__file__).parent.parent
 _EVERYTHING = ("mos_tf", "serving", "tfx_pipeline")
-_REQUESTS = ("mos_tf/datasets", "mos_tf/features.py", "mos_tf/request.py", "tfx_pipeline/beam", "tfx_pipeline/components")
+_REQUESTS = (
+    "mos_tf/datasets",
+    "mos_tf/features.py",
+    "mos_tf/request.py",
+    "tfx_pipeline/beam",
+    "tfx_pipeline/components",
+)
 
 
 class Fingerprints(NamedTuple):
@@ -33,7 +39,9 @@ class Fingerprints(NamedTuple):
 
 def _sources(parts: Iterable[str]) -> list[str]:
     """Path and content of each Python file."""
-    files = {file for part in parts for file in ([_ROOT / part] if part.endswith(".py") else (_ROOT / part).rglob("*.py"))}
+    files = {
+        file for part in parts for file in ([_ROOT / part] if part.endswith(".py") else (_ROOT / part).rglob("*.py"))
+    }
     return [f"{file.relative_to(_ROOT)} {file.read_text(encoding='utf-8')}" for file in sorted(files)]
 
 

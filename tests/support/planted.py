@@ -28,7 +28,9 @@ def write_planted_data(directory: Path, *, users: int = 40, weeks: int = 20, see
             liked = [item for item in listed if item // ITEMS_PER_TYPE in favourites] or list(listed)
             source = liked if rng.random() < 0.9 else list(listed)
             bought = {*rng.choice(source, min(2, len(source)), replace=False), int(rng.integers(len(items)))}
-            rows += [(f"user-{user:03d}", items[item], time, f"basket-{user}-{week}", f"list-{week}") for item in bought]
+            rows += [
+                (f"user-{user:03d}", items[item], time, f"basket-{user}-{week}", f"list-{week}") for item in bought
+            ]
     directory.mkdir(parents=True, exist_ok=True)
     columns = ["user_id", "item_id", "timestamp", "session_id", "exposure_id"]
     events = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))

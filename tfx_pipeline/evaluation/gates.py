@@ -92,6 +92,8 @@ def _threshold(gate: Gate) -> config_pb2.MetricThreshold:
     if gate.kind == "value":
         side = {"lower_bound": bound} if gate.lower else {"upper_bound": bound}
         return config_pb2.MetricThreshold(value_threshold=config_pb2.GenericValueThreshold(**side))
-    direction = config_pb2.MetricDirection.HIGHER_IS_BETTER if gate.lower else config_pb2.MetricDirection.LOWER_IS_BETTER
+    direction = (
+        config_pb2.MetricDirection.HIGHER_IS_BETTER if gate.lower else config_pb2.MetricDirection.LOWER_IS_BETTER
+    )
     change = config_pb2.GenericChangeThreshold(direction=direction, absolute=bound)
     return config_pb2.MetricThreshold(change_threshold=change)

@@ -2,6 +2,7 @@
 
 import datetime
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,22 +61,38 @@ class ReportingDagRunner(LocalDagRunner):
         connection = getattr(connection, connection.WhichOneof("connection_config"))
         for number, wrapped in enumerate(pipeline.nodes, start=1):
             node = wrapped.pipeline_node
-            self._on_start(node.node_info.id, number, len(pipeline.nodes))
+            node_id = node.node_info.id
+            self._on_start(node_id, number, len(pipeline.nodes))
             started = time.monotonic()
-            execution = launcher.Launcher(
-                pipeline_node=node,
-                mlmd_connection=metadata.Metadata(connection),
-                pipeline_info=pipeline.pipeline_info,
-                pipeline_runtime_spec=pipeline.runtime_spec,
-                executor_spec=runner_utils.extract_executor_spec(deployment, node.node_info.id),
-                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node.node_info.id),
-            ).launch()
+            try:
+                execution = launcher.Launcher(
+                    pipeline_node=node,
+                    mlmd_connection=metadata.Metadata(connection),
+                    pipeline_info=pipeline.pipeline_info,
+                    pipeline_runtime_spec=pipeline.runtime_spec,
+                    executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+                    custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+                ).launch()
+            except Exception as error:
+                traceback.print_exc()
+                raise explained(error, node_id) from error
             seconds = time.monotonic() - started
             with metadata.Metadata(connection) as handle:
                 [found] = handle.store.get_executions_by_id([execution.execution_id])
                 outputs = execution_lib.get_output_artifacts(handle, execution.execution_id)
             if found.last_known_state not in (Execution.COMPLETE, Execution.CACHED):
                 state = Execution.State.Name(found.last_known_state)
-                raise MosError(f"{node.node_info.id} must end well. Received: {state}; see the log of the run")
+                raise MosError(f"{node_id} must end well. Received: {state}. The log of the run has the details")
             cached = found.last_known_state == Execution.CACHED
-            self._on_end(NodeRun(node.node_info.id, seconds, cached, outputs))
+            self._on_end(NodeRun(node_id, seconds, cached, outputs))
+
+
+def explained(error: BaseException, node: str) -> MosError:
+    """Returns the first error of ours among the causes of `error`, or one that says which node failed and why."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MosError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+    return MosError(f"{node} failed: {reason}. The log of the run has the details")

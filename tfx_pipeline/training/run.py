@@ -44,9 +44,7 @@ def run_fn(fn_args: FnArgs) -> None:
     keras.utils.set_random_seed(config.seed)
     transformed = tft.TFTransformOutput(fn_args.transform_output)
     transform = transformed.transform_features_layer()
-    vocabularies = {
-        name: Vocabulary.load(transformed.vocabulary_file_by_name(name)) for name in spec.categoricals
-    }
+    vocabularies = {name: Vocabulary.load(transformed.vocabulary_file_by_name(name)) for name in spec.categoricals}
     train = Requests(fn_args, fn_args.train_files, transform)
     validation = Requests(fn_args, fn_args.eval_files, transform)
 
@@ -61,9 +59,7 @@ def run_fn(fn_args: FnArgs) -> None:
     parsed = tf.io.parse_example(examples, parse_spec(spec, labels=False))
     scores = ranker(transform(parsed))
     write_reference(run_dir / REFERENCE_FILE, examples, (np.array(row) for row in scores.to_list()))
-    export_ranker(
-        ranker, fn_args.serving_model_dir, spec=spec, transform=transform, warmup=examples[:_WARMUP_REQUESTS]
-    )
+    export_ranker(ranker, fn_args.serving_model_dir, spec=spec, transform=transform, warmup=examples[:_WARMUP_REQUESTS])
 
     themes, token = ranker.theme_table(), vocabularies[spec.theme_token]
     counts = count_tokens(train.once(config.batch_size), spec.theme_token, token.num_ids)
