@@ -29,7 +29,7 @@ Transform = Callable[[Features], Mapping[str, tf.Tensor | tf.RaggedTensor]]
 
 def export_ranker(
     ranker: "SequenceRanker",
-    directory: str,
+    directory: str | os.PathLike[str],
     *,
     spec: FeatureSpec,
     vocabularies: Mapping[str, Vocabulary] | None = None,

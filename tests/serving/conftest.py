@@ -57,7 +57,7 @@ def expected(ranker: SequenceRanker, examples: list[bytes]) -> dict[str, tf.Ragg
 def model_dir(ranker: SequenceRanker, examples: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with one version."""
     directory = tmp_path_factory.mktemp("serving")
-    export_ranker(ranker, str(directory / str(VERSION)), spec=SPEC, vocabularies=vocabularies(), warmup=examples[:3])
+    export_ranker(ranker, directory / str(VERSION), spec=SPEC, vocabularies=vocabularies(), warmup=examples[:3])
     return directory
 
 

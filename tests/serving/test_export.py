@@ -42,8 +42,11 @@ class Undecided:
         return {"scores": scores, "themes": scores, "gates": scores}
 
 
-def export(directory: Path, ranker=Undecided(), transform=Encoder()) -> None:  # noqa: B008
-    export_ranker(ranker, str(directory), spec=SPEC, transform=transform)
+UNDECIDED, ENCODER = Undecided(), Encoder()
+
+
+def export(directory: Path, ranker=UNDECIDED, transform=ENCODER) -> None:
+    export_ranker(ranker, directory, spec=SPEC, transform=transform)
 
 
 @pytest.fixture(scope="module")
@@ -173,4 +176,4 @@ def test_exactly_one_of_vocabularies_and_transform_is_wanted(tmp_path: Path):
 def test_vocabularies_of_another_training_are_refused(ranker, tmp_path: Path):
     others = {**vocabularies(), "item_id": vocabularies()["category"]}
     with pytest.raises(ValueError, match=r"num_ids .*'item_id': 61.* Received: .*'item_id': 13"):
-        export_ranker(ranker, str(tmp_path / "1"), spec=SPEC, vocabularies=others)
+        export_ranker(ranker, tmp_path / "1", spec=SPEC, vocabularies=others)

@@ -44,7 +44,7 @@ def test_a_transform_graph_and_the_ranker_are_served_as_one(ranker: SequenceRank
         analysed | tft_beam.WriteTransformFn(str(tmp_path / "transform"))  # noqa: B018
     layer = tft.TFTransformOutput(str(tmp_path / "transform")).transform_features_layer()
     expected = ranker(layer(tf.io.parse_example(examples, RAW)))
-    export_ranker(ranker, str(tmp_path / "1"), spec=SPEC, transform=layer)
+    export_ranker(ranker, tmp_path / "1", spec=SPEC, transform=layer)
     served = LoadedModel(tmp_path / "1").run("serving_default", {"examples": np.array(examples, dtype=np.object_)})
     for row, wanted in zip(served["scores"], expected, strict=True):
         np.testing.assert_allclose(row[: len(wanted)], wanted.numpy(), rtol=0, atol=1e-5)

@@ -39,7 +39,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ranker = SequenceRanker(spec, num_ids, MixtureOfSequence(DIN(num_heads=2), num_themes=4), embedding_dim=8)
     ranker.adapt(load_requests(files, spec, vocabularies, 64))
     randomise(ranker)
-    export_ranker(ranker, str(root / "out/serving/5"), spec=spec, vocabularies=vocabularies, request_config=requests)
+    export_ranker(ranker, root / "out/serving/5", spec=spec, vocabularies=vocabularies, request_config=requests)
     return root
 
 
