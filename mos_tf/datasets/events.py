@@ -53,9 +53,7 @@ def parse_time(value: Any) -> int | None:
 def dead_letter(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """Returns what is kept of a bad row, ready for JSON: the reason and the row, its user id hashed."""
     user = "" if _is_missing(row[USER_ID]) else hash_user(str(row[USER_ID]))
-    plain = (int, str, type(None))
-    shown = {name: value if isinstance(value, plain) else str(value) for name, value in row.items()}
-    return {"reason": reason, "row": {**shown, USER_ID: user}}
+    return {"reason": reason, "row": {**{name: _plain(value) for name, value in row.items()}, USER_ID: user}}
 
 
 def check_columns(names: Iterable[str], rules: RowRules) -> None:
@@ -133,7 +131,7 @@ def rows_of(rows: pa.Table, users: frozenset[str] | None) -> pa.Table:
     if users is None:
         return rows
     ids = rows[USER_ID].cast(pa.string())
-    kept = pc.is_in(ids, pa.array(sorted(users)))
+    kept = pc.is_in(ids, pa.array(sorted(users), pa.string()))
     return rows.filter(pc.or_(kept, pc.equal(pc.utf8_trim_whitespace(pc.fill_null(ids, "")), "")))
 
 
@@ -149,3 +147,9 @@ def check_bad_share(bad: Counter[str], rows: int, rules: RowRules) -> None:
 
 def _is_missing(value: Any) -> bool:
     return value is None or value != value or not str(value).strip()
+
+
+def _plain(value: Any) -> Any:
+    """The value where JSON has it, else its string."""
+    finite = isinstance(value, float) and math.isfinite(value)
+    return value if finite or value is None or isinstance(value, (int, str)) else str(value)

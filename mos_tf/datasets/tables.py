@@ -109,22 +109,22 @@ class Popularity:
     """
 
     def __init__(self, item_ids: Sequence[str] | np.ndarray, weeks: np.ndarray, counts: np.ndarray):
-        codes, self._items = pd.factorize(np.asarray(item_ids, dtype=np.object_))
-        weeks = np.asarray(weeks, dtype=np.int64)
-        order = np.lexsort((weeks, codes))
-        self._codes_weeks = _keys(codes[order], weeks[order])
-        self._cumulative = np.concatenate([[0], np.cumsum(np.asarray(counts, dtype=np.int64)[order])])
+        codes, items = pd.factorize(np.asarray(item_ids, dtype=np.object_))
+        weeks, counts = np.asarray(weeks, dtype=np.int64), np.asarray(counts, dtype=np.int64)
+        self._index = pd.Index(items, dtype=object)
+        by_item = np.lexsort((weeks, codes))
+        self._items_weeks = _keys(codes[by_item], weeks[by_item])
+        self._cumulative = np.append(0, np.cumsum(counts[by_item]))
         by_week = np.argsort(weeks, kind="stable")
         self._weeks = weeks[by_week]
-        self._totals = np.concatenate([[0], np.cumsum(np.asarray(counts, dtype=np.int64)[by_week])])
-        self._index = pd.Index(self._items, dtype=object)
+        self._totals = np.append(0, np.cumsum(counts[by_week]))
 
     def log_share(self, item_ids: np.ndarray, time: int | np.ndarray) -> np.ndarray:
         """Returns float32 [n] for n items, each at its own `time` or all at one (UTC seconds)."""
         codes = self._index.get_indexer(pd.Index(item_ids, dtype=object))
         weeks = np.broadcast_to(np.asarray(time) // WEEK_SECONDS, codes.shape)
-        before = np.searchsorted(self._codes_weeks, _keys(codes, weeks))
-        first = np.searchsorted(self._codes_weeks, _keys(codes, np.zeros_like(weeks)))
+        before = np.searchsorted(self._items_weeks, _keys(codes, weeks))
+        first = np.searchsorted(self._items_weeks, _keys(codes, np.zeros_like(weeks)))
         seen = np.where(codes >= 0, self._cumulative[before] - self._cumulative[first], 0)
         total = self._totals[np.searchsorted(self._weeks, weeks)]
         return np.log((1 + seen) / (max(len(self._index), 1) + total)).astype(np.float32)

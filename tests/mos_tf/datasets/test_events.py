@@ -101,7 +101,7 @@ def test_sifting_parts_events_from_dead_letters_and_settles_types():
     ]
     assert events.schema.field("timestamp").type == pa.int64()
     assert [letter["reason"] for letter in letters] == ["bad_timestamp", "missing_user"]
-    assert letters[0]["row"] == {**rows.to_pylist()[1], "user_id": hash_user("2"), "price": "1.5"}
+    assert letters[0]["row"] == {**rows.to_pylist()[1], "user_id": hash_user("2")}
 
 
 def test_a_missing_column_is_named():
@@ -155,6 +155,7 @@ def test_another_seed_samples_other_users_and_no_limit_means_all():
 def test_rows_of_the_sampled_users_stay_and_so_do_rows_of_nobody():
     rows = pa.table({"user_id": ["anna", "bert", None, " ", "anna"], "n": range(5)})
     assert rows_of(rows, frozenset({"anna"}))["n"].to_pylist() == [0, 2, 3, 4]
+    assert rows_of(rows, frozenset())["n"].to_pylist() == [2, 3]
     assert rows_of(rows, None)["n"].to_pylist() == [0, 1, 2, 3, 4]
 
 
