@@ -82,7 +82,7 @@ def rank_items(
     themes: Annotated[Path | None, typer.Option(help="themes.json of the run, to name the themes.")] = None,
     server: Annotated[str, typer.Option(help="host:port of the server.")] = "127.0.0.1:8500",
     name: Annotated[str, typer.Option(help="The model's name on the server.")] = "ranker",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the answer to this file.")] = None,
 ) -> None:
     """Ask a running server which items to show a user, and why: scores, and the theme each item was routed to.
 
@@ -115,14 +115,15 @@ def rank_items(
     with RankingClient(server, manifest.spec, model=name, timeout=30) as client:
         ranking = client.rank([question.request], explain=True)[0]
     items = ranked_items(question, ranking, manifest.spec, top, names)
-    if as_json:
-        typer.echo(json.dumps({"version": ranking.version, "items": [asdict(item) for item in items]}, indent=2))
-    else:
-        console = Console()
-        console.print(as_table(items, category_feature(manifest.spec)), width=min(console.width, 120))
-        request = question.request
-        console.print(
-            f"best {len(items)} of {request.num_candidates:,} candidates, by {request.num_events:,} events of history; "
-            f"model version {ranking.version}",
-            highlight=False,
-        )
+    request = question.request
+    console = Console()
+    console.print(as_table(items, category_feature(manifest.spec)), width=min(console.width, 120))
+    console.print(
+        f"best {len(items)} of {request.num_candidates:,} candidates, by {request.num_events:,} events of history; "
+        f"model version {ranking.version}",
+        highlight=False,
+    )
+    if json_file is not None:
+        products = [asdict(item) for item in items]
+        answer = {"user": user, "time": request.request_time, "version": ranking.version, "products": products}
+        json_file.write_text(json.dumps(answer, indent=2) + "\n", encoding="utf-8")

@@ -37,7 +37,8 @@ def main() -> None:
     mos("pipeline", "run", "--config", CONFIG, *override)
     heading(f"Ranked products for household {HOUSEHOLD}, asked over gRPC")
     with server(f"{DEMO}/serving") as address:
-        mos("rank", "--user", HOUSEHOLD, "--top", "10", "--from", "promoted", "--address", address)
+        answer = ["--json", f"{DEMO}/rankings.json"]
+        mos("rank", "--user", HOUSEHOLD, "--top", "10", "--from", "promoted", "--server", address, *answer)
     heading("Report")
     mos("insight", "report", "--demo", f"{DEMO}")
     print(f"\nDone in {time.monotonic() - started:.0f} s. Look at {(DEMO / 'report.html').resolve()}")

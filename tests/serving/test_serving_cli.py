@@ -19,6 +19,7 @@ from mos_tf.datasets.vocabularies import count_vocabularies
 from mos_tf.encoders import DIN
 from mos_tf.errors import DataError, MosError
 from mos_tf.features import FeatureSpec
+from mos_tf.insight.results import Rankings
 from serving.cli import app, rank
 from serving.export import export_ranker
 from serving.local_server import LocalServer, stop_event
@@ -54,9 +55,11 @@ def ask(root: Path, address: str, *arguments: str) -> Result:
     return CliRunner().invoke(rank, ["--user", "user-003", *paths, "--server", address, *arguments])
 
 
-def answer(result: Result) -> dict:
+def answer(root: Path, address: str, *arguments: str) -> dict:
+    """What `--json` writes."""
+    result = ask(root, address, *arguments, "--json", str(root / "answer.json"))
     assert result.exit_code == 0, result.exception
-    return json.loads(result.stdout)
+    return json.loads((root / "answer.json").read_text())
 
 
 def test_rank_shows_the_best_of_the_promoted_items(root: Path, address: str):
@@ -67,13 +70,14 @@ def test_rank_shows_the_best_of_the_promoted_items(root: Path, address: str):
     assert f"best 3 of {LISTED} candidates, by 40 events of history; model version 5" in result.stdout
 
 
-def test_rank_gives_json(root: Path, address: str):
-    ranked = answer(ask(root, address, "--json"))
-    assert ranked["version"] == 5
-    assert [item["rank"] for item in ranked["items"]] == list(range(1, 11))
-    scores = [item["score"] for item in ranked["items"]]
+def test_rank_writes_json_that_a_report_can_read(root: Path, address: str):
+    ranked = answer(root, address)
+    assert (ranked["user"], ranked["version"]) == ("user-003", 5)
+    assert Rankings.model_validate(ranked).time == ranked["time"]
+    assert [item["rank"] for item in ranked["products"]] == list(range(1, 11))
+    scores = [item["score"] for item in ranked["products"]]
     assert scores == sorted(scores, reverse=True) and len(set(scores)) > 5
-    first = ranked["items"][0]
+    first = ranked["products"][0]
     number = int(first["item_id"].removeprefix("item-"))
     assert (first["name"], first["category"]) == (first["item_id"], str(number // 6))
     assert 0 <= first["theme"] <= 4
@@ -81,14 +85,14 @@ def test_rank_gives_json(root: Path, address: str):
 
 def test_rank_takes_candidates_from_a_file(root: Path, address: str, tmp_path: Path):
     (tmp_path / "items.txt").write_text("item-01\n\n  item-40\n")
-    ranked = answer(ask(root, address, "--from", str(tmp_path / "items.txt"), "--json"))
-    assert {item["item_id"] for item in ranked["items"]} == {"item-01", "item-40"}
+    ranked = answer(root, address, "--from", str(tmp_path / "items.txt"))
+    assert {item["item_id"] for item in ranked["products"]} == {"item-01", "item-40"}
 
 
 def test_an_item_has_the_same_score_whatever_it_is_ranked_against(root: Path, address: str, tmp_path: Path):
-    first = answer(ask(root, address, "--json"))["items"][0]
+    first = answer(root, address)["products"][0]
     (tmp_path / "items.txt").write_text(first["item_id"])
-    alone = answer(ask(root, address, "--from", str(tmp_path / "items.txt"), "--json"))["items"][0]
+    alone = answer(root, address, "--from", str(tmp_path / "items.txt"))["products"][0]
     assert alone["score"] == pytest.approx(first["score"], abs=1e-5)
     assert {**alone, "score": 0} == {**first, "score": 0}
 
@@ -99,9 +103,9 @@ def test_rank_names_themes_by_the_file_that_a_run_leaves(root: Path, address: st
     given.write_text(json.dumps(content))
     left.parent.mkdir()
     left.write_text(json.dumps({**content, "tokens": ["type-y"] * 4}))
-    named = [ask(root, address, "--themes", str(given), "--json"), ask(root, address, "--json")]
+    named = [answer(root, address, "--themes", str(given)), answer(root, address)]
     left.unlink()
-    assert [answer(result)["items"][0]["theme_tokens"] for result in named] == [["type-x"], ["type-y"]]
+    assert [ranked["products"][0]["theme_tokens"] for ranked in named] == [["type-x"], ["type-y"]]
 
 
 def test_rank_looks_at_the_log_as_it_was(root: Path, address: str):
@@ -184,7 +188,7 @@ def test_a_served_process_answers_until_it_is_told_to_stop(root: Path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         ready = process.stdout.readline()
         address = ready.removeprefix("ready: ranker, version 5, at ").partition(";")[0]
-        answered = ask(root, address, "--json")
+        answered = answer(root, address)
         process.terminate()
         assert process.stdout.read() == "stopped\n"
-    assert process.returncode == 0 and len(answer(answered)["items"]) == 10
+    assert process.returncode == 0 and len(answered["products"]) == 10
