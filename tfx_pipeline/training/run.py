@@ -11,6 +11,7 @@ import tensorflow_transform as tft
 from tfx.v1.components import FnArgs
 
 from mos_tf import FeatureSpec, MixtureOfSequence, SequenceRanker, Vocabulary
+from mos_tf.datasets.config import RequestConfig
 from mos_tf.datasets.tensors import parse_spec
 from mos_tf.encoders import DIN
 from serving.export import export_ranker
@@ -35,8 +36,8 @@ def run_fn(fn_args: FnArgs) -> None:
     (`training.json`, `themes.json`) and the scores that the serving check expects.
 
     Args:
-        fn_args: the Trainer's arguments; `custom_config` holds `spec`, a `FeatureSpec`, and `training`, a
-            `TrainingConfig`, both as JSON.
+        fn_args: the Trainer's arguments; `custom_config` holds `spec`, a `FeatureSpec`, `requests`, a `RequestConfig`,
+            and `training`, a `TrainingConfig`, all as JSON.
     """
     started = time.monotonic()
     spec = FeatureSpec.model_validate(fn_args.custom_config["spec"])
