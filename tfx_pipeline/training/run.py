@@ -60,7 +60,14 @@ def run_fn(fn_args: FnArgs) -> None:
     parsed = tf.io.parse_example(examples, parse_spec(spec, labels=False))
     scores = ranker(transform(parsed))
     write_reference(run_dir / REFERENCE_FILE, examples, (np.array(row) for row in scores.to_list()))
-    export_ranker(ranker, fn_args.serving_model_dir, spec=spec, transform=transform, warmup=examples[:_WARMUP_REQUESTS])
+    export_ranker(
+        ranker,
+        fn_args.serving_model_dir,
+        spec=spec,
+        transform=transform,
+        warmup=examples[:_WARMUP_REQUESTS],
+        request_config=RequestConfig.model_validate(fn_args.custom_config["requests"]),
+    )
 
     themes, token = ranker.theme_table(), vocabularies[spec.theme_token]
     counts = count_tokens(train.once(config.batch_size), spec.theme_token, token.num_ids)
