@@ -18,7 +18,7 @@ from pathlib import Path
 MOS = Path(sys.executable).with_name("mos")
 DEMO = Path("build/demo")
 CONFIG = "tfx_pipeline/configs/complete_journey.yaml"
-HOUSEHOLD = "1023"
+HOUSEHOLD = "1228"
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
         answer = ["--json", f"{DEMO}/rankings.json"]
         mos("rank", "--user", HOUSEHOLD, "--top", "10", "--from", "promoted", "--server", address, *answer)
     heading("Report")
-    mos("insight", "report", "--demo", f"{DEMO}")
+    mos("insight", "report", "--demo", f"{DEMO}", "--rankings", f"{DEMO}/rankings.json")
     print(f"\nDone in {time.monotonic() - started:.0f} s. Look at {(DEMO / 'report.html').resolve()}")
 
 
