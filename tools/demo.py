@@ -40,7 +40,7 @@ def main() -> None:
         answer = ["--json", f"{DEMO}/rankings.json"]
         mos("rank", "--user", HOUSEHOLD, "--top", "10", "--from", "promoted", "--server", address, *answer)
     heading("Report")
-    mos("insight", "report", "--demo", f"{DEMO}", "--rankings", f"{DEMO}/rankings.json")
+    mos("insight", "report", "--demo", f"{DEMO}")
     print(f"\nDone in {time.monotonic() - started:.0f} s. Look at {(DEMO / 'report.html').resolve()}")
 
 
