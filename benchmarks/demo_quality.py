@@ -36,6 +36,7 @@ from mos_tf.encoders import DIN
 from mos_tf.features import HISTORY
 from mos_tf.metrics.grouped_auc import grouped_auc
 from mos_tf.models.adaptation import theme_sessions
+from mos_tf.models.fitting import fit_best
 from tfx_pipeline.config import DEMO_CONFIG, PipelineConfig
 
 SEEDS = (0, 1, 2)
@@ -174,7 +175,7 @@ def boosted(rows: dict[str, Rows], columns: list[int], seed: int) -> np.ndarray:
 
 
 def train(make: Callable[[], SequenceRanker], splits: Splits, config: PipelineConfig, seed: int) -> np.ndarray:
-    """Returns test probabilities of a ranker, its best epoch chosen by GAUC on validation."""
+    """Returns test probabilities of a ranker, the best of its validations by GAUC."""
     keras.utils.set_random_seed(seed)
     return _fit_and_score(make(), splits, config)
 
@@ -194,9 +195,16 @@ def _strip(features: dict, label: tf.RaggedTensor) -> tuple[dict, tf.RaggedTenso
 
 
 def _fit_and_score(ranker: SequenceRanker, splits: Splits, config: PipelineConfig) -> np.ndarray:
-    ranker.compile(keras.optimizers.AdamW(config.training.learning_rate, weight_decay=config.training.weight_decay))
-    best = keras.callbacks.EarlyStopping("val_gauc", mode="max", patience=1, restore_best_weights=True)
-    ranker.fit(splits["train"], validation_data=splits["eval"], epochs=4, callbacks=[best], verbose=2)
+    settings = config.training
+    ranker.adapt(splits["train"])
+    fit_best(
+        ranker,
+        splits["train"].repeat(),
+        splits["eval"],
+        steps=settings.steps,
+        validations=settings.validations,
+        learning_rate=settings.learning_rate,
+    )
     score = tf.function(lambda x: ranker(x).flat_values, reduce_retracing=True)
     return np.concatenate([score(features).numpy() for features, _ in splits["test"]])
 

@@ -40,7 +40,7 @@ class TrainingConfig(_Settings):
         batch_size: requests a step.
         validations: how many times in the course of training the `eval` split is looked at; the best of these
             states is kept, by GAUC.
-        learning_rate: of AdamW.
+        learning_rate: of AdamW at the start; it falls to zero along a cosine.
         embedding_dim: width of event and candidate vectors.
         num_themes: resolutions of the theme router.
         window: most recent events that the short-term expert sees.

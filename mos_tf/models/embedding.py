@@ -25,7 +25,9 @@ class FeatureEmbedding(keras.layers.Layer):
             trained, and an item never seen is scored by its other features.
     """
 
-    def __init__(self, spec: FeatureSpec, num_ids: Mapping[str, int], dim: int, item_dropout: float = 0.0, **kwargs: Any):
+    def __init__(
+        self, spec: FeatureSpec, num_ids: Mapping[str, int], dim: int, item_dropout: float = 0.0, **kwargs: Any
+    ):
         super().__init__(autocast=False, **kwargs)
         self.dim = dim
         self.item_dropout = item_dropout

@@ -14,6 +14,7 @@ from mos_tf import FeatureSpec, MixtureOfSequence, SequenceRanker, Vocabulary
 from mos_tf.datasets.config import RequestConfig
 from mos_tf.datasets.tensors import parse_spec
 from mos_tf.encoders import DIN
+from mos_tf.models.fitting import fit_best
 from serving.export import export_ranker
 from tfx_pipeline.components.serving_reference import REFERENCE_FILE, write_reference
 from tfx_pipeline.config import TrainingConfig
@@ -51,7 +52,15 @@ def run_fn(fn_args: FnArgs) -> None:
 
     ranker = _make_ranker(spec, vocabularies, config)
     ranker.adapt(train.once(config.batch_size))
-    history = _fit(ranker, train, validation, config)
+    history = fit_best(
+        ranker,
+        train.endless(config.batch_size, config.seed),
+        validation.once(config.batch_size),
+        steps=config.steps,
+        validations=config.validations,
+        learning_rate=config.learning_rate,
+        callbacks=[_Progress()],
+    )
 
     run_dir = Path(fn_args.model_run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -82,25 +91,6 @@ def _make_ranker(spec: FeatureSpec, vocabularies: dict[str, Vocabulary], config:
         {name: vocabulary.num_ids for name, vocabulary in vocabularies.items()},
         MixtureOfSequence(DIN(), num_themes=config.num_themes, window=config.window),
         embedding_dim=config.embedding_dim,
-    )
-
-
-def _fit(
-    ranker: SequenceRanker, train: Requests, validation: Requests, config: TrainingConfig
-) -> keras.callbacks.History:
-    """Trains for `config.steps`, in as many equal parts as there are validations, and keeps the best state."""
-    parts = min(config.validations, config.steps)
-    ranker.compile(keras.optimizers.AdamW(config.learning_rate, weight_decay=1e-4))
-    return ranker.fit(
-        train.endless(config.batch_size, config.seed),
-        steps_per_epoch=config.steps // parts,
-        epochs=parts,
-        validation_data=validation.once(config.batch_size),
-        callbacks=[
-            keras.callbacks.EarlyStopping("val_gauc", mode="max", patience=parts, restore_best_weights=True),
-            _Progress(),
-        ],
-        verbose=0,
     )
 
 

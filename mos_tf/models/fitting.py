@@ -1,0 +1,46 @@
+"""`fit_best`: a fixed number of steps, the best state of several validations."""
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from mos_tf.models.ranker import SequenceRanker
+
+
+def fit_best(
+    ranker: SequenceRanker,
+    train: tf.data.Dataset,
+    validation: tf.data.Dataset,
+    *,
+    steps: int,
+    validations: int,
+    learning_rate: float,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> keras.callbacks.History:
+    """Trains a ranker and leaves it in the state that ranked the validation requests best, by GAUC.
+
+    The optimizer is AdamW; its learning rate falls to zero along a cosine, so that the number of steps is a budget that
+    is used up whatever its size.
+
+    Args:
+        ranker: adapted or not; where not, it adapts to the first part of `train`.
+        train: batches of (features, label) for ever.
+        validation: batches of (features, label), once.
+        steps: gradient steps, one batch each.
+        validations: equal parts of the training, each followed by a look at `validation`.
+        learning_rate: at the start.
+        callbacks: further callbacks; a part is an epoch to them.
+    """
+    parts = min(validations, steps)
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    ranker.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-4))
+    best = keras.callbacks.EarlyStopping("val_gauc", mode="max", patience=parts, restore_best_weights=True)
+    return ranker.fit(
+        train,
+        validation_data=validation,
+        steps_per_epoch=steps // parts,
+        epochs=parts,
+        callbacks=[best, *callbacks],
+        verbose=0,
+    )
