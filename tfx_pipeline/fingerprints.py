@@ -39,11 +39,13 @@ class Fingerprints(NamedTuple):
 
 def _sources(parts: Iterable[str]) -> list[str]:
     """Path and content of each Python file."""
-    files = {
-        file for part in parts for file in ([_ROOT / part] if part.endswith(".py") else (_ROOT / part).rglob("*.py"))
-    }
+    roots = [_ROOT / part for part in parts]
+    files = {file for root in roots for file in ([root] if root.is_file() else root.rglob("*.py"))}
     return [f"{file.relative_to(_ROOT)} {file.read_text(encoding='utf-8')}" for file in sorted(files)]
 
 
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+UNKNOWN = Fingerprints()

@@ -13,12 +13,12 @@ from tfx_pipeline.components.serving_check import ServingCheck
 from tfx_pipeline.config import PipelineConfig
 from tfx_pipeline.evaluation import extractors
 from tfx_pipeline.evaluation.gates import eval_config
-from tfx_pipeline.fingerprints import Fingerprints
+from tfx_pipeline.fingerprints import UNKNOWN, Fingerprints
 from tfx_pipeline.schema import checked_columns, request_schema
 
 
 def create_pipeline(
-    config: PipelineConfig, *, fingerprints: Fingerprints = Fingerprints(), baseline: bool = True
+    config: PipelineConfig, *, fingerprints: Fingerprints = UNKNOWN, baseline: bool = True
 ) -> tfx.dsl.Pipeline:
     """Returns the pipeline from raw events to a pushed model. A pure function: nothing is read or written.
 

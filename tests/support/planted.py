@@ -14,8 +14,18 @@ ITEMS_PER_TYPE = 6
 LISTED = 16
 
 
-def write_planted_data(directory: Path, *, users: int = 40, weeks: int = 20, seed: int = 0) -> Path:
-    """Writes events, items and exposure lists: one basket of three purchases a user and week, two of them listed."""
+def write_planted_data(
+    directory: Path, *, users: int = 40, weeks: int = 20, seed: int = 0, last_price: float = 1.0
+) -> Path:
+    """Writes events, items and exposure lists: one basket of three purchases a user and week, two of them listed.
+
+    Args:
+        directory: the data directory to make.
+        users: how many.
+        weeks: how many, one list each.
+        seed: of all draws.
+        last_price: price of the last item; one that is not finite breaks the schema and no rule before it.
+    """
     rng = np.random.default_rng(seed)
     items = [f"item-{i:02d}" for i in range(TYPES * ITEMS_PER_TYPE)]
     types = [f"type-{i // ITEMS_PER_TYPE}" for i in range(len(items))]
@@ -35,8 +45,9 @@ def write_planted_data(directory: Path, *, users: int = 40, weeks: int = 20, see
     columns = ["user_id", "item_id", "timestamp", "session_id", "exposure_id"]
     events = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
     pq.write_table(pa.table({**events, "event_type": ["purchase"] * len(rows)}), directory / "events.parquet")
+    prices = [float(item % 5) for item in range(len(items) - 1)] + [last_price]
     pq.write_table(
-        pa.table({"item_id": items, "name": items, "product_type": types, "product_category": [t[-1] for t in types]}),
+        pa.table({"item_id": items, "name": items, "product_type": types, "price": prices}),
         directory / "items.parquet",
     )
     exposures = {
@@ -57,7 +68,7 @@ def planted_config(directory: Path, **changes: object) -> dict:
         "spec": {
             "features": [
                 {"name": "product_type", "of": "item"},
-                {"name": "product_category", "of": "item"},
+                {"name": "price", "of": "item", "kind": "numeric"},
                 {"name": "popularity", "of": "candidate", "kind": "numeric"},
             ],
             "theme_token": "product_type",

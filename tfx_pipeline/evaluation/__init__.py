@@ -1,1 +1,1 @@
-"""What the stock Evaluator does not know: requests of many candidates, AUC within users, our gates and their results."""
+"""What the stock Evaluator does not know: requests of many candidates, AUC within users, our gates."""

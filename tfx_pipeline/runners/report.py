@@ -9,7 +9,6 @@ from tfx.types import Artifact
 
 from mos_tf.insight.results import Evaluation, Node
 
-
 SHOWN = ("auc", "gauc", "log_loss", "calibration", "candidates")
 
 
