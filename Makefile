@@ -3,10 +3,11 @@
 bin := .venv/bin
 outside_the_run := not shared and not tf_serving
 
-.PHONY: help setup demo test test-slow lint types lock clean
+.PHONY: help setup demo quality test test-slow lint types lock clean
 
 help:
 	@echo "make demo       from real logs to ranked products, once through everything; STEPS=200 trains that many steps"
+	@echo "make quality    the demo's ranker beside its baselines, over three seeds; after make demo"
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff"
@@ -20,6 +21,9 @@ setup:
 
 demo: setup
 	@$(bin)/python tools/demo.py $(if $(STEPS),--train-steps $(STEPS))
+
+quality: setup
+	$(bin)/python -m benchmarks.demo_quality
 
 test: setup
 	$(bin)/pytest
