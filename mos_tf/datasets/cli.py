@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True, help="Fetch public data, describe logs, convert events to requests.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Fetch public data, describe logs, convert events to requests."
+)
 
 
 class DataSet(StrEnum):
