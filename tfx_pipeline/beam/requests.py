@@ -33,6 +33,9 @@ COUNTS = "counts"
 DEAD_LETTERS = "dead_letters"
 GROUPS = 256  # users travel in groups: one a message would be a message for every few rows
 
+# Or Beam takes the dataclass for a row, whose schema has no type for a Counter.
+beam.coders.registry.register_coder(Counts, beam.coders.PickleCoder)
+
 WeeklyCounts = tuple[np.ndarray, np.ndarray, np.ndarray]
 BadRow: TypeAlias = TaggedOutput[Literal["dead_letters"], dict[str, Any]]
 Counted: TypeAlias = TaggedOutput[Literal["counts"], Counts]
