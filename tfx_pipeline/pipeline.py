@@ -2,6 +2,7 @@
 
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
+from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig, SqliteMetadataSourceConfig
 from tfx import v1 as tfx
 from tfx.v1.types.standard_artifacts import Model, ModelBlessing
 
@@ -116,8 +117,11 @@ def create_pipeline(
         pipeline_root=str(config.pipeline_root),
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            str(config.metadata_path)
+        # TFX's own helper would make the directory, here, where the pipeline is only described.
+        metadata_connection_config=ConnectionConfig(
+            sqlite=SqliteMetadataSourceConfig(
+                filename_uri=str(config.metadata_path), connection_mode=SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+            )
         ),
         beam_pipeline_args=list(config.beam_args),
     )

@@ -4,8 +4,9 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,37 +26,51 @@ def quiet(log_file: Path) -> Iterator[Console]:
         log_file: written anew.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        open(os.dup(1), "w", encoding="utf-8") as terminal,
+        log_file.open("w", buffering=1, encoding="utf-8") as log,
+        _descriptors_to(log.fileno()),
+        redirect_stdout(log),
+        redirect_stderr(log),
+    ):
+        width = None if terminal.isatty() else _WIDTH_OF_FILES
+        console = Console(file=terminal, highlight=False, soft_wrap=True, width=width)
+        with _records_to(log, console):
+            yield console
+
+
+@contextmanager
+def _descriptors_to(target: int) -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    with open(os.dup(1), "w", encoding="utf-8") as terminal, log_file.open("w", encoding="utf-8") as log:
-        width = None if terminal.isatty() else _WIDTH_OF_FILES
-        console = Console(file=terminal, highlight=False, soft_wrap=True, width=width)
-        handlers = _log_to(console)
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        try:
-            yield console
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for descriptor, original in enumerate(saved, start=1):
-                os.dup2(original, descriptor)
-                os.close(original)
-            for handler in handlers:
-                logging.getLogger().removeHandler(handler)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    try:
+        yield
+    finally:
+        for descriptor, original in enumerate(saved, start=1):
+            os.dup2(original, descriptor)
+            os.close(original)
 
 
-def _log_to(console: Console) -> list[logging.Handler]:
-    to_file = logging.StreamHandler(sys.stderr)
+@contextmanager
+def _records_to(log: TextIO, console: Console) -> Iterator[None]:
+    to_file = logging.StreamHandler(log)
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handlers = [to_file, _Shown(console)]
-    root = logging.getLogger()
+    root, handlers = logging.getLogger(), (to_file, _Shown(console))
+    level = root.level
     root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
     for handler in handlers:
         root.addHandler(handler)
-    logging.captureWarnings(True)
-    return handlers
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            root.removeHandler(handler)
+        logging.captureWarnings(False)
+        root.setLevel(level)
 
 
 class _Shown(logging.Handler):
