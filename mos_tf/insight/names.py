@@ -1,6 +1,13 @@
 """How the report calls metrics, slices and spans of time."""
 
-_METRICS = {"auc": "AUC", "gauc": "GAUC", "uauc": "uAUC", "log_loss": "log loss", "loss": "loss"}
+_METRICS = {
+    "auc": "AUC",
+    "gauc": "GAUC",
+    "uauc": "uAUC",
+    "gauc_users": "users",
+    "gauc_one_class_users": "users left out",
+}
+_COUNTS = ("candidates", "gauc_users", "gauc_one_class_users")
 
 
 def metric_name(name: str) -> str:
@@ -14,15 +21,20 @@ def metric_name(name: str) -> str:
     return _METRICS.get(name, name.replace("_", " "))
 
 
-def number(value: float) -> str:
+def is_count(metric: str) -> bool:
+    """Returns whether a metric counts what the others are taken over."""
+    return metric in _COUNTS
+
+
+def number(value: float, metric: str) -> str:
     """Returns a metric's value: a rate with four places, a count with none.
 
     Example:
 
-    >>> number(0.71234), number(55_000)
-    ('0.7123', '55,000')
+    >>> number(0.71234, "auc"), number(15, "candidates")
+    ('0.7123', '15')
     """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
+    return f"{value:,.0f}" if is_count(metric) else f"{value:.4f}"
 
 
 def slice_name(name: str) -> str:

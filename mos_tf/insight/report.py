@@ -52,6 +52,7 @@ def _environment() -> jinja2.Environment:
         metric=names.metric_name, slice=names.slice_name, number=names.number, span=names.span, date=_date
     )
     environment.filters["readable"] = readable
+    environment.tests["count"] = names.is_count
     return environment
 
 

@@ -50,6 +50,12 @@ class Evaluation(BaseModel):
         return list(dict.fromkeys(metric.slice for metric in self.metrics))
 
     @property
+    def telling_slices(self) -> list[str]:
+        """Slices of at least 100 candidates: below, a figure would show noise."""
+        counts = {name: self.find("candidates", name) for name in self.slices}
+        return [name for name, count in counts.items() if count is None or count.value >= 100]
+
+    @property
     def names(self) -> list[str]:
         """Metrics in the order in which they were evaluated."""
         return list(dict.fromkeys(metric.metric for metric in self.metrics))

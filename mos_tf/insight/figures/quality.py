@@ -11,14 +11,16 @@ _DRAWN = ("auc", "gauc")
 
 @styled
 def quality_by_slice(evaluation: Evaluation) -> Chart:
-    """Draws AUC and GAUC of every slice, and the live model's beside them where there is one."""
+    """Draws AUC and GAUC of every slice that is large enough, and the live model's beside them where there is one."""
     names = drawn_metrics(evaluation)
-    figure = new_figure(FULL, 60 + 30 * max(len(evaluation.slices), 2))
+    figure = new_figure(FULL, 60 + 30 * max(len(evaluation.telling_slices), 2))
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         draw_quality(axes, evaluation, name)
     told = [
-        f"{metric_name(m.metric)} {slice_name(m.slice)} {m.value:.4f}" for m in evaluation.metrics if m.metric in names
+        f"{metric_name(m.metric)} {slice_name(m.slice)} {m.value:.4f}"
+        for m in evaluation.metrics
+        if m.metric in names and m.slice in evaluation.telling_slices
     ]
     return Chart(figure, f"Quality on the test split: {', '.join(told)}.")
 
@@ -30,7 +32,7 @@ def drawn_metrics(evaluation: Evaluation) -> list[str]:
 
 def draw_quality(axes: Axes, evaluation: Evaluation, name: str) -> None:
     """Draws one metric as a dot for every slice, the overall value also as a line."""
-    found = [(y, metric) for y, s in enumerate(evaluation.slices) if (metric := evaluation.find(name, s))]
+    found = [(y, metric) for y, s in enumerate(evaluation.telling_slices) if (metric := evaluation.find(name, s))]
     values = [metric.value for _, metric in found]
     bases = [(y, metric.baseline_value) for y, metric in found if metric.baseline_value is not None]
     if overall := evaluation.find(name, "overall"):
@@ -56,8 +58,8 @@ def draw_quality(axes: Axes, evaluation: Evaluation, name: str) -> None:
             color=INK,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )
-    axes.set_yticks(range(len(evaluation.slices)), [slice_name(s) for s in evaluation.slices])
-    axes.set_ylim(len(evaluation.slices) - 0.6, -0.75)
+    axes.set_yticks(range(len(evaluation.telling_slices)), [slice_name(s) for s in evaluation.telling_slices])
+    axes.set_ylim(len(evaluation.telling_slices) - 0.6, -0.75)
     axes.margins(x=0.15)
     axes.set_title(metric_name(name))
     axes.locator_params(axis="x", nbins=5)
