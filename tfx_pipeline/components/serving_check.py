@@ -10,10 +10,8 @@ from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, comp
 from tfx.v1.types.standard_artifacts import InfraBlessing, Model, ModelRun
 
 from mos_tf.errors import GateError
-from tfx_pipeline.components.serving_reference import REFERENCE_FILE, read_reference, write_reference
+from tfx_pipeline.components.serving_reference import REFERENCE_FILE, read_reference
 from tfx_pipeline.components.session_check import check_export
-
-__all__ = ["ServingCheck", "write_reference"]
 
 _LOG = logging.getLogger(__name__)
 

@@ -88,6 +88,11 @@ def test_a_remote_destination_is_refused_with_a_way_out(model: Path, remote: str
         publish(model, remote)
 
 
+def test_a_mount_point_is_refused_since_no_rename_reaches_it(model: Path):
+    with pytest.raises(MosError, match="Received: /proc; name a directory below it"):
+        publish(model, "/proc")
+
+
 def test_a_directory_without_a_saved_model_is_refused(tmp_path: Path, base: Path):
     with pytest.raises(MosError, match="no saved_model.pb"):
         publish(tmp_path, base)

@@ -6,7 +6,8 @@ import tensorflow as tf
 from tfx.types import Artifact
 
 from tests.support.letter_ranker import LetterRanker, request
-from tfx_pipeline.components.serving_check import ServingCheck, write_reference
+from tfx_pipeline.components.serving_check import ServingCheck
+from tfx_pipeline.components.serving_reference import write_reference
 
 
 def check(ranker: LetterRanker, artifact: Callable[..., Artifact]) -> Artifact:
