@@ -29,7 +29,7 @@ def main() -> None:
     """Runs `mos` and exits: 0, 2 for wrong usage, or the `exit_code` of the error that stopped it."""
     # Without this, importing tensorflow_transform sets it too late or in time, depending on who comes first.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors reach us as exceptions
     try:
         typer.main.get_command(app)(prog_name="mos")
     except MosError as error:
