@@ -9,10 +9,10 @@ import tensorflow_transform as tft
 from mos_tf.datasets.tensors import hash_user_ids
 from mos_tf.features import USER_ID, FeatureSpec
 
-Value = tf.Tensor | tf.RaggedTensor
+Tensors = Mapping[str, tf.Tensor | tf.RaggedTensor]
 
 
-def preprocessing_fn(inputs: Mapping[str, Value], custom_config: Mapping[str, Any]) -> dict[str, Value]:
+def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> Tensors:
     """Gives every column but the label the form that `SequenceRanker` takes; the keys stay.
 
     Categorical strings become ids: 0..V-1 of the feature's vocabulary, V for everything else. A feature has one
@@ -43,7 +43,7 @@ def preprocessing_fn(inputs: Mapping[str, Value], custom_config: Mapping[str, An
     return outputs
 
 
-def _strings(inputs: Mapping[str, Value], spec: FeatureSpec, feature: str) -> tf.Tensor:
+def _strings(inputs: Tensors, spec: FeatureSpec, feature: str) -> tf.Tensor:
     """All values of a feature in a batch, wherever they occur, flat."""
     values = [inputs[column.key] for column in spec.columns() if column.feature == feature]
     return tf.concat([v.flat_values if isinstance(v, tf.RaggedTensor) else v for v in values], axis=0)
