@@ -26,13 +26,19 @@ SPEC = FeatureSpec(
 SPLITS = {"train_start": 0, "train_end": 100, "eval_end": 200, "test_end": 300}
 
 
+KINDS = {"tea": "drink", "milk": "drink", "jam": "food", "rye bread": "food"}
+
+
+def items(names: list[str]) -> dict[str, np.ndarray]:
+    return {"item_id": np.array(names, object), "kind": np.array([KINDS.get(name, "") for name in names], object)}
+
+
 def request(user: str, bought: list[str], offered: list[str], shop: str = "north") -> bytes:
-    kind = {"tea": "drink", "milk": "drink", "jam": "food", "rye bread": "food"}
     request = Request(
         user_id=user,
         request_time=50,
-        history={"item_id": bought, "timestamp": np.arange(len(bought)), "kind": [kind.get(i, "") for i in bought]},
-        candidates={"item_id": offered, "kind": [kind.get(i, "") for i in offered], "price": np.ones(len(offered))},
+        history={**items(bought), "timestamp": np.arange(len(bought))},
+        candidates={**items(offered), "price": np.ones(len(offered))},
         label=np.zeros(len(offered), np.float32),
         context={"shop": shop},
     )

@@ -30,12 +30,12 @@ def example(events: int = 2, candidates: int = 3) -> tf.train.Example:
         user_id="ann",
         request_time=1500,
         history={
-            "item_id": ["tea"] * events,
+            "item_id": np.full(events, "tea"),
             "timestamp": np.arange(events),
-            "kind": ["drink"] * events,
+            "kind": np.full(events, "drink"),
             "amount": np.ones(events),
         },
-        candidates={"item_id": ["jam"] * candidates, "kind": ["food"] * candidates},
+        candidates={"item_id": np.full(candidates, "jam"), "kind": np.full(candidates, "food")},
         label=np.arange(candidates) % 2,
         context={"shop": "north"},
     )

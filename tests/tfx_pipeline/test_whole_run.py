@@ -19,9 +19,8 @@ MOS = Path(sys.executable).with_name("mos")
 
 def start(directory: Path, *options: str) -> "subprocess.Popen[str]":
     """Starts `mos pipeline run` in a process group of its own."""
-    command = [MOS, "pipeline", "run", "--config", directory / "config.yaml", *options]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, **pipes, text=True, start_new_session=True)
+    command = [str(MOS), "pipeline", "run", "--config", str(directory / "config.yaml"), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def run(directory: Path, *options: str) -> tuple[int, str, str]:
@@ -124,26 +123,13 @@ def test_anomalous_data_stops_the_run_before_transform_with_exit_code_4(tmp_path
     assert "Transform" not in out
 
 
-def test_too_many_bad_rows_stop_the_run_with_exit_code_4(tmp_path):
-    write_planted_data(tmp_path / "data", users=10)
-    configure(tmp_path, requests={**planted_config(tmp_path)["requests"], "event_types": ["click"]})
-
-    code, out, err = run(tmp_path)
-
-    assert code == 4
-    assert "unknown_event_type" in err
-    assert "StatisticsGen" not in out
-
-
 def test_a_run_killed_in_any_node_is_completed_by_the_next(tmp_path):
     write_planted_data(tmp_path / "data")
     configure(tmp_path)
 
     for node in ("InteractionsExampleGen", "Trainer", "AtomicPusher"):
         process = start(tmp_path)
-        for line in process.stdout:
-            if line.rstrip().endswith(node):
-                break
+        assert any(line.rstrip().endswith(node) for line in process.stdout or ())
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         process.communicate()
@@ -151,4 +137,4 @@ def test_a_run_killed_in_any_node_is_completed_by_the_next(tmp_path):
 
     assert run(tmp_path)[0] == 0
     assert len(versions(tmp_path)) == 1
-    assert {"InteractionsExampleGen", "Transform", "Trainer", "Evaluator"} <= cached(tmp_path)
+    assert {"InteractionsExampleGen", "Transform", "Trainer", "ServingCheck"} <= cached(tmp_path)

@@ -6,19 +6,20 @@ from tensorflow_model_analysis.metrics.metric_types import StandardMetricInputs
 from tfx_pipeline.evaluation.gauc import GAUC
 
 
-def evaluate(users, labels, scores, parts: int = 3, model_names=("",)) -> dict:
+def evaluate(users, labels, scores, parts: int = 3, model_names=("",)):
     """Runs the metric as Beam does, in parts that are merged; each model's result by name."""
-    results = {}
+    results: dict[tuple[str, str], float] = {}
     for computation in GAUC().computations(model_names=list(model_names)):
         combiner = computation.combiner
         accumulators = [combiner.create_accumulator() for _ in range(parts)]
         for i, (user, label, score) in enumerate(zip(users, labels, scores, strict=True)):
-            prediction, target = np.array([score]), np.array([label])
-            if model_names != ("",):
-                prediction = {name: prediction if name == "candidate" else 1 - prediction for name in model_names}
-                target = {name: target for name in model_names}
+            targets = {name: np.array([label]) for name in model_names}
+            predictions = {name: np.array([1 - score if name == "baseline" else score]) for name in model_names}
+            alone = model_names == ("",)
             inputs = StandardMetricInputs(
-                labels=target, predictions=prediction, features={"user_id": np.array([user], object)}
+                labels=targets[""] if alone else targets,
+                predictions=predictions[""] if alone else predictions,
+                features={"user_id": np.array([user], object)},
             )
             accumulators[i % parts] = combiner.add_input(accumulators[i % parts], inputs)
         output = combiner.extract_output(combiner.merge_accumulators(accumulators))

@@ -20,8 +20,9 @@ def Refuse(reason: Parameter[str]) -> None:  # noqa: N802 (a component)
     raise KeyError(reason)
 
 
-def run(tmp_path, *nodes) -> tuple[list[str], list[NodeRun]]:
-    started, ended = [], []
+def run(tmp_path, *nodes) -> tuple[list[tuple[str, int, int]], list[NodeRun]]:
+    started: list[tuple[str, int, int]] = []
+    ended: list[NodeRun] = []
     pipeline = Pipeline(
         pipeline_name="test",
         pipeline_root=str(tmp_path),

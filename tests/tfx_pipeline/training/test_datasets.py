@@ -23,8 +23,8 @@ def requests(tmp_path) -> Requests:
             request = Request(
                 user_id=f"user-{n}",
                 request_time=100 + n,
-                history={"item_id": ["tea"], "timestamp": [n]},
-                candidates={"item_id": ["jam"] * n},
+                history={"item_id": np.array(["tea"]), "timestamp": np.array([n])},
+                candidates={"item_id": np.full(n, "jam")},
                 label=np.ones(n),
             )
             writer.write(request.to_example(SPEC).SerializeToString())
