@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from mos_tf.errors import DataError
-from mos_tf.layers.co_occurrence import codebook, co_occurrence, nearest_theme, positive_pmi, token_embeddings
+from mos_tf.layers.co_occurrence import co_occurrence, codebook, nearest_theme, positive_pmi, token_embeddings
 
 
 def test_each_session_gives_each_of_its_tokens_a_weight_of_one():
