@@ -53,9 +53,10 @@ def test_more_than_there_are_is_all(names: ThemeNames):
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_shows_every_column_and_a_line_an_item(names: ThemeNames, width: int):
     items = ranked_items(question(), ranking(np.array([0, 1, 2])), SPEC, 3, names)
-    console = Console(file=io.StringIO(), width=width)
+    shown = io.StringIO()
+    console = Console(file=shown, width=width)
     console.print(as_table(items, "product_category"))
-    lines = [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
+    lines = [line.split() for line in shown.getvalue().splitlines() if line.strip()]
     assert lines[0] == ["product", "product", "category", "score", "theme", "bought"]
     assert lines[2:] == [
         ["1", "Bread", "bakery", "0.750", "1", "jam"],
@@ -67,9 +68,10 @@ def test_the_table_shows_every_column_and_a_line_an_item(names: ThemeNames, widt
 def test_no_theme_is_shown_where_none_is_known():
     items = ranked_items(question(), ranking(None), SPEC, 1, None)
     assert items[0].theme == -1
-    console = Console(file=io.StringIO(), width=80)
+    shown = io.StringIO()
+    console = Console(file=shown, width=80)
     console.print(as_table(items, "category"))
-    assert "-1" not in console.file.getvalue()
+    assert "-1" not in shown.getvalue()
 
 
 @pytest.mark.parametrize("content", [None, "no json", "{}"])

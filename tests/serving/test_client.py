@@ -99,7 +99,8 @@ def test_numbers_are_cast_to_what_the_spec_says(client, two_candidates: Request)
 
 def test_a_missing_feature_is_found_before_anything_is_sent(two_candidates: Request):
     service = Scripted()
-    del two_candidates.candidates["category"]
+    without = {name: values for name, values in two_candidates.candidates.items() if name != "category"}
+    two_candidates = replace(two_candidates, candidates=without)
     with client_of(service) as client, pytest.raises(DataError, match="'category' is missing from candidate"):
         client.rank([two_candidates])
     assert service.calls == 0

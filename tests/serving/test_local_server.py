@@ -44,7 +44,7 @@ def question(dtype: tf.DType = tf.string, model: str = "letters", **spec: object
 def status(stub, message) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.RpcError) as raised:
         stub.Predict(message)
-    return raised.value.code(), raised.value.details()
+    return raised.value.code(), raised.value.details() or ""
 
 
 def test_predict_answers_from_the_newest_version_and_says_which(stub):

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,11 +30,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_data_dir(tmp_path_factory.mktemp("data"), [*ANN, *BEN])
 
 
-def ask(data: Path, user: str = "ann", **arguments: object) -> Question:
+def ask(data: Path, user: str = "ann", **arguments: Any) -> Question:
     return Question.build(data, user, **{"spec": SPEC, "config": config(), **arguments})
 
 
-def by_item(values: dict[str, np.ndarray]) -> dict[str, list]:
+def by_item(values: Mapping[str, np.ndarray]) -> dict[str, list]:
     """The features of candidates in order of the item, since no order of candidates means anything."""
     order = np.argsort(values["item_id"])
     return {name: value[order].tolist() for name, value in values.items()}

@@ -186,6 +186,7 @@ def test_a_served_process_answers_until_it_is_told_to_stop(root: Path):
     code = "from serving.cli import app; app()"
     command = [sys.executable, "-c", code, "run", str(root / "out/serving"), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         ready = process.stdout.readline()
         address = ready.removeprefix("ready: ranker, version 5, at ").partition(";")[0]
         answered = answer(root, address)

@@ -28,9 +28,9 @@ def planted_requests(
 ) -> list[Request]:
     """Returns requests of 40 users; by default 0 to 30 events and 0 to 8 candidates each."""
     rng = np.random.default_rng(seed)
-    lengths = rng.integers(0, 31, size) if lengths is None else lengths
-    candidates = rng.integers(0, 9, len(lengths)) if candidates is None else candidates
-    return [_request(rng, i, n, c) for i, (n, c) in enumerate(zip(lengths, candidates, strict=True))]
+    events = rng.integers(0, 31, size).tolist() if lengths is None else lengths
+    shown = rng.integers(0, 9, len(events)).tolist() if candidates is None else candidates
+    return [_request(rng, i, n, c) for i, (n, c) in enumerate(zip(events, shown, strict=True))]
 
 
 def _request(rng: np.random.Generator, index: int, length: int, count: int) -> Request:

@@ -110,7 +110,8 @@ def test_a_push_that_fails_leaves_nothing_behind(model: Path, base: Path):
 def test_who_watches_the_directory_never_sees_part_of_a_version(model: Path, base: Path):
     with (model / "variables" / "large").open("wb") as file:
         file.truncate(LARGE)
-    whole, seen, done = files(model), [], threading.Event()
+    whole, done = files(model), threading.Event()
+    seen: list = []
 
     def watch() -> None:
         while not done.is_set():
