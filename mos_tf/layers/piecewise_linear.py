@@ -122,7 +122,7 @@ def tie_aware_quantiles(values: np.ndarray, num_bins: int) -> np.ndarray:
     Example:
 
     >>> tie_aware_quantiles(np.array([0.0] * 90 + [1.0, 2.0, 3.0, 4.0, 5.0] * 2), 3).tolist()
-    [0.0, 1.0, 3.0, 5.0]
+    [0.0, 2.0, 5.0]
     """
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= num_bins + 1:

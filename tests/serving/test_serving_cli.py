@@ -79,7 +79,7 @@ def test_rank_writes_json_that_a_report_can_read(root: Path, address: str):
     assert scores == sorted(scores, reverse=True) and len(set(scores)) > 5
     first = ranked["products"][0]
     number = int(first["item_id"].removeprefix("item-"))
-    assert (first["name"], first["category"]) == (first["item_id"], str(number // 6))
+    assert (first["name"], first["category"]) == (first["item_id"], f"type-{number // 6}")
     assert 0 <= first["theme"] <= 4
 
 
