@@ -71,10 +71,9 @@ def show(config: ConfigFile = DEMO_CONFIG, output: OutputDir = None) -> None:
     Example: mos pipeline show --output build/demo
     """
     from mos_tf.insight.results import Evaluation, Node, read_result
+    from tfx_pipeline.runners.report import print_summary
 
     results = PipelineConfig.load(config).replace(output_dir=output).results_dir
     nodes = read_result(results / "nodes.json", list[Node], "mos pipeline run")
     evaluation = read_result(results / "evaluation.json", Evaluation, "mos pipeline run")
-    with quiet_imports():
-        from tfx_pipeline.runners.report import print_summary
     print_summary(Console(), nodes, evaluation)

@@ -2,22 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
-from tfx.types import Artifact
 
-from mos_tf.insight.results import Evaluation, Node
+from mos_tf.insight.results import Evaluation, Metric, Node
 
-SHOWN = ("auc", "gauc", "log_loss", "calibration", "candidates")
+if TYPE_CHECKING:  # to show a finished run takes no TFX
+    from tfx.types import Artifact
+
+_SHOWN = ("auc", "gauc", "log_loss", "calibration", "candidates")
 
 
-def produced(outputs: Mapping[str, Sequence[Artifact]]) -> str:
+def produced(outputs: Mapping[str, "Sequence[Artifact]"]) -> str:
     """Returns what a node made, in a few words."""
     return ", ".join(_describe(artifact) for artifacts in outputs.values() for artifact in artifacts) or "nothing"
 
 
-def _describe(artifact: Artifact) -> str:
+def _describe(artifact: "Artifact") -> str:
     if artifact.type_name in ("ModelBlessing", "InfraBlessing"):
         return "blessed" if artifact.get_int_custom_property("blessed") == 1 else "not blessed"
     if artifact.type_name == "PushedModel":
@@ -43,21 +46,21 @@ def _node_table(nodes: Iterable[Node]) -> Table:
 
 def _metric_table(evaluation: Evaluation) -> Table:
     """The main metrics by slice, the baseline's in brackets."""
-    table = Table("slice", *SHOWN, box=None, header_style="bold")
+    table = Table("slice", *_SHOWN, box=None, header_style="bold")
     for column in table.columns[1:]:
         column.justify = "right"
     for slice_name in evaluation.slices:
-        found = [evaluation.find(name, slice_name) for name in SHOWN]
-        table.add_row(slice_name, *(_cell(metric.value, metric.baseline_value) if metric else "" for metric in found))
+        table.add_row(slice_name, *(_cell(evaluation.find(name, slice_name)) for name in _SHOWN))
     return table
 
 
-def _cell(value: float, baseline: float | None) -> str:
-    return _number(value) + (f" ({_number(baseline)})" if baseline is not None else "")
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value.is_integer() else f"{value:.4f}"
+def _cell(metric: Metric | None) -> str:
+    if metric is None:
+        return ""
+    if metric.metric == "candidates":
+        return f"{metric.value:.0f}"
+    baseline = f" ({metric.baseline_value:.4f})" if metric.baseline_value is not None else ""
+    return f"{metric.value:.4f}{baseline}"
 
 
 def _verdict(evaluation: Evaluation) -> str:
