@@ -1,5 +1,7 @@
 """Packaging of mos-tf: ranges live here, exact pins in requirements/."""
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
 BASE = [  # what mos_tf imports
@@ -37,6 +39,8 @@ setup(
     name="mos-tf",
     version="0.1.0",
     description="Mixture of Sequence for ranking with very long user histories: Keras 3, TFX and TensorFlow Serving",
+    long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11,<3.13",
