@@ -26,7 +26,7 @@ TRAINING_FILE = "training.json"
 THEMES_FILE = "themes.json"
 
 _LOG = logging.getLogger(__name__)
-_REFERENCE_REQUESTS = 200
+_REFERENCE_REQUESTS = 100  # sent in one call, too: memory grows with their events times candidates
 _WARMUP_REQUESTS = 8
 
 
