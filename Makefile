@@ -49,4 +49,4 @@ lock: setup
 		--output-file requirements/lock-py312.txt
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist tools/farmhash/build tools/farmhash/*.egg-info *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
