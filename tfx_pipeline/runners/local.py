@@ -45,7 +45,7 @@ def run_local(config: PipelineConfig, console: Console) -> None:
     ReportingDagRunner(on_start, on_end).run(pipeline)
     nodes, evaluation = write_results(config, runs)
     print_summary(console, nodes, evaluation)
-    _require_gates(runs, evaluation)
+    require_gates(runs, evaluation)
 
 
 def check_components() -> None:
@@ -58,7 +58,8 @@ def check_components() -> None:
         )
 
 
-def _require_gates(runs: dict[str, NodeRun], evaluation: Evaluation) -> None:
+def require_gates(runs: dict[str, NodeRun], evaluation: Evaluation) -> None:
+    """Raises GateError where the Evaluator or the serving check did not bless the model."""
     if not evaluation.blessed:
         raise GateError(f"gate not met: {unmet_gate(evaluation)}. The model is not pushed")
     [check] = runs["ServingCheck"].outputs["blessing"]
