@@ -33,7 +33,8 @@ SERVING = [
     "tensorflow-serving-api>=2.19,<2.20",  # newer ones exceed what tfx-bsl allows
 ]
 NOTEBOOKS = [*DATA, "ipykernel>=6", "nbclient>=0.10", "nbformat>=5.10"]
-DEV = ["hypothesis>=6", "mypy>=1.10", "pandas-stubs>=2", "pytest>=8", "ruff>=0.6", "types-PyYAML>=6"]
+JAX = ["jax>=0.5"]  # the layers also run on Keras's JAX backend
+DEV = [*JAX, "hypothesis>=6", "mypy>=1.10", "pandas-stubs>=2", "pytest>=8", "ruff>=0.6", "types-PyYAML>=6"]
 
 setup(
     name="mos-tf",
@@ -52,6 +53,7 @@ setup(
         "tfx": TFX,
         "serving": SERVING,
         "notebooks": NOTEBOOKS,
+        "jax": JAX,
         "dev": DEV,
         "all": [*DATA, *TFX, *SERVING, *NOTEBOOKS, *DEV],
     },
