@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from mos_tf.ragged import Rows, row_ids
+from mos_tf.ragged import Rows
 
 Shape = tuple[Any, ...]
 
@@ -19,8 +19,15 @@ class Encoded(NamedTuple):
             an encoder has none.
     """
 
-    vectors: tf.Tensor
-    evidence: tf.Tensor
+    vectors: Any
+    evidence: Any
+
+
+def like(candidates: Any, vectors: Any) -> Any:
+    """Returns flat vectors [M, ...] in the form that the candidates came in."""
+    if isinstance(candidates, tf.RaggedTensor):
+        return candidates.with_values(vectors)
+    return Rows(vectors, candidates.splits) if isinstance(candidates, Rows) else vectors
 
 
 class SequenceEncoder(keras.layers.Layer):
@@ -53,32 +60,26 @@ class SequenceEncoder(keras.layers.Layer):
             self.output_dim = history_shape[-1]
         self.built = True
 
-    def encode(
-        self, history: Rows, candidates: tf.Tensor, candidate_rows: tf.Tensor, time: tf.Tensor | None = None
-    ) -> Encoded:
+    def encode(self, history: Rows, candidates: Any, candidate_rows: Any = None, time: Any = None) -> Encoded:
         """Encodes M candidates, each against one row of the history.
 
         Args:
             history: R sequences of [dim] events, oldest first.
             candidates: [M, dim].
-            candidate_rows: int64 [M], the row each candidate looks at, in any order.
-            time: int64 [N], seconds before the request of each event, or None.
+            candidate_rows: int [M], the row each candidate looks at, in any order; None: candidate c looks at row c,
+                which spares the look-ups.
+            time: int [N], seconds before the request of each event, or None.
         """
         raise NotImplementedError(
             f"{type(self).__name__} must define encode(history, candidates, candidate_rows, time)"
         )
 
-    def call(
-        self,
-        history: tf.RaggedTensor,
-        candidates: tf.Tensor | tf.RaggedTensor,
-        *,
-        history_time: tf.RaggedTensor | None = None,
-    ) -> tf.Tensor | tf.RaggedTensor:
+    def call(self, history: Any, candidates: Any, *, history_time: Any = None) -> Any:
         rows = Rows.of(candidates)
+        one_each = not isinstance(candidates, (tf.RaggedTensor, Rows))
         time = None if history_time is None else Rows.of(history_time).values
-        vectors = self.encode(Rows.of(history), rows.values, row_ids(rows.splits), time).vectors
-        return candidates.with_values(vectors) if isinstance(candidates, tf.RaggedTensor) else vectors
+        vectors = self.encode(Rows.of(history), rows.values, None if one_each else rows.ids, time).vectors
+        return like(candidates, vectors)
 
     def compute_output_spec(
         self,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
-from mos_tf.ragged import Pairs, Rows, null_softmax, pair_rows, rank_from_end
+from mos_tf.ragged import Pairs, Rows, null_softmax, pair_rows, tile_rows
+from mos_tf.ragged.backend import count
 
 
 @keras.saving.register_keras_serializable("mos_tf")
@@ -36,6 +36,7 @@ class DIN(SequenceEncoder):
 
     Example:
 
+    >>> import tensorflow as tf
     >>> history = tf.RaggedTensor.from_row_lengths(tf.random.normal([5, 8]), [5, 0])
     >>> DIN()(history, tf.random.normal([2, 8])).shape
     TensorShape([2, 8])
@@ -71,36 +72,49 @@ class DIN(SequenceEncoder):
         layer.build((None, input_dim))
         return layer
 
-    def encode(
-        self, history: Rows, candidates: tf.Tensor, candidate_rows: tf.Tensor, time: tf.Tensor | None = None
-    ) -> Encoded:
-        pairs = pair_rows(history.splits, candidate_rows)
-        events = tf.gather(history.values, pairs.event)
-        product = self.product_projection(events * tf.gather(candidates, pairs.candidate))
-        hidden = ops.silu(
-            product
-            + tf.gather(self.event_projection(history.values), pairs.event)
-            + tf.gather(self.candidate_projection(candidates), pairs.candidate)
-        )
-        age = tf.math.log1p(tf.cast(rank_from_end(history.splits), tf.float32))
+    def encode(self, history: Rows, candidates: Any, candidate_rows: Any = None, time: Any = None) -> Encoded:
+        tiles = tile_rows(history)
+        events = tiles.cut(history.values)
+        pairs = pair_rows(tiles.splits, candidate_rows, count(tiles.row))
+        hidden = ops.silu(self._unit(events, candidates, pairs))
         # Softmax in float32: under mixed precision a long history's sum would overflow or round away.
-        scores = tf.cast(self.score(hidden), tf.float32)
-        scores -= tf.gather(age, pairs.event)[:, None] * tf.cast(self.recency_slope, tf.float32)
-        num_candidates = tf.shape(candidates, out_type=tf.int64)[0]
-        attention = null_softmax(scores, pairs.candidate, num_candidates, tf.cast(self.null_score, tf.float32))
-        vectors = self._weigh(history.values, pairs, attention.weights, num_candidates)
-        vectors += tf.cast(self._per_head(attention.null_weight), vectors.dtype) * self.null_value
-        evidence = tf.concat([attention.logsumexp, attention.null_weight], axis=1)
-        return Encoded(vectors, tf.cast(evidence, vectors.dtype))
+        scores = ops.cast(self.score(hidden), "float32")
+        age = ops.log1p(ops.cast(tiles.rank, "float32"))[..., None] * ops.cast(self.recency_slope, "float32")
+        scores -= pairs.of_members(age)
+        num_candidates = count(candidates)
+        attention = null_softmax(
+            scores,
+            pairs.of_members(tiles.valid),
+            pairs.candidate,
+            num_candidates,
+            ops.cast(self.null_score, "float32"),
+        )
+        values = pairs.of_members(self.value(events))
+        heads = ops.matmul(ops.transpose(ops.cast(attention.weights, values.dtype), (0, 2, 1)), values)
+        vectors = ops.segment_sum(self._own_slices(heads), pairs.candidate, num_segments=num_candidates)
+        vectors += ops.cast(self._per_head(attention.null_weight), vectors.dtype) * self.null_value
+        evidence = ops.concatenate([attention.logsumexp, attention.null_weight], axis=1)
+        return Encoded(vectors, ops.cast(evidence, vectors.dtype))
 
-    def _weigh(self, events: tf.Tensor, pairs: Pairs, weights: tf.Tensor, num_candidates: tf.Tensor) -> tf.Tensor:
-        values = tf.gather(self.value(events), pairs.event)
-        weighted = values * tf.cast(self._per_head(weights), values.dtype)
-        return tf.math.unsorted_segment_sum(weighted, pairs.candidate, num_candidates)
+    def _unit(self, events: Any, candidates: Any, pairs: Pairs) -> Any:
+        """The activation unit's first layer for every pair, [P, T, hidden].
 
-    def _per_head(self, weights: tf.Tensor) -> tf.Tensor:
+        It is linear in the event, x (W_x + diag(v) W_xv) + v W_v, so the candidate enters through its own kernel.
+        """
+        kernels = self.event_projection.kernel + candidates[..., None] * self.product_projection.kernel
+        offsets = self.candidate_projection(candidates)
+        hidden = ops.matmul(pairs.of_members(events), pairs.of_candidates(kernels))
+        return hidden + pairs.of_candidates(offsets)[:, None]
+
+    def _own_slices(self, heads: Any) -> Any:
+        """[P, heads, output_dim] → [P, output_dim]: of each head its slice of the values."""
+        width = self.output_dim // self.num_heads
+        split = ops.reshape(heads, (-1, self.num_heads, self.num_heads, width))
+        return ops.reshape(ops.einsum("phhw->phw", split), (-1, self.output_dim))
+
+    def _per_head(self, weights: Any) -> Any:
         """[P, heads] → [P, output_dim]: each head's weight over its slice of the values."""
-        return tf.repeat(weights, self.output_dim // self.num_heads, axis=1)
+        return ops.repeat(weights, self.output_dim // self.num_heads, axis=1)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "hidden_units": self.hidden_units, "num_heads": self.num_heads}

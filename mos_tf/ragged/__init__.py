@@ -1,25 +1,36 @@
-"""Ragged computation on flat values and row splits: pure functions, no variables, no padding.
+"""Ragged computation on flat values and row splits: pure functions, no variables, no padding to the longest row.
 
-The only room that takes `tf.RaggedTensor`s apart. Everywhere else a batch of sequences is a `Rows`.
+The only room that takes `tf.RaggedTensor`s apart. Everywhere else a batch of sequences is a `Rows`. What Keras lacks
+of the backends lies behind one seam, `backend`; all else is `keras.ops`.
 """
 
 from mos_tf.ragged.join import MatchedSums, join_sums
 from mos_tf.ragged.pairs import Pairs, pair_rows
-from mos_tf.ragged.regroup import regroup_rows
-from mos_tf.ragged.rows import Rows, last_events, rank_from_end, row_ids, row_lengths
+from mos_tf.ragged.rows import Rows, rank_from_end, row_ids, row_lengths, splits_of
+from mos_tf.ragged.selection import Selection, keep, last_events, matching_rows, regroup_rows
 from mos_tf.ragged.softmax import NullSoftmax, null_softmax
+from mos_tf.ragged.tiles import TILE, Tiles, tile_rows
+from mos_tf.ragged.top_k import top_k_events
 
 __all__ = [
+    "TILE",
     "MatchedSums",
     "NullSoftmax",
     "Pairs",
     "Rows",
+    "Selection",
+    "Tiles",
     "join_sums",
+    "keep",
     "last_events",
+    "matching_rows",
     "null_softmax",
     "pair_rows",
     "rank_from_end",
     "regroup_rows",
     "row_ids",
     "row_lengths",
+    "splits_of",
+    "tile_rows",
+    "top_k_events",
 ]

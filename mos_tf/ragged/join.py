@@ -1,8 +1,10 @@
 """Joins candidates with the events of the same row and id, in O(events + candidates), without pairs."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import tensorflow as tf
+from keras import ops
+
+from mos_tf.ragged.backend import count, joint_ids, take
 
 
 class MatchedSums(NamedTuple):
@@ -13,37 +15,32 @@ class MatchedSums(NamedTuple):
         least: float [M], least of the events' keys; `inf` where nothing matches.
     """
 
-    sums: tf.Tensor
-    least: tf.Tensor
+    sums: Any
+    least: Any
 
 
 def join_sums(
-    event_ids: tf.Tensor,
-    event_rows: tf.Tensor,
-    candidate_ids: tf.Tensor,
-    candidate_rows: tf.Tensor,
-    values: tf.Tensor,
-    keys: tf.Tensor,
+    event_ids: Any, event_rows: Any, candidate_ids: Any, candidate_rows: Any, values: Any, keys: Any
 ) -> MatchedSums:
     """Sums the values of the events that share a candidate's row and id.
 
     Args:
         event_ids: int [N]; non-negative.
-        event_rows: int64 [N].
+        event_rows: int [N].
         candidate_ids: int [M]; non-negative.
-        candidate_rows: int64 [M].
+        candidate_rows: int [M].
         values: float [N, F], what to sum.
         keys: float [N], what to take the least of.
     """
-    ids = tf.concat([tf.cast(event_ids, tf.int64), tf.cast(candidate_ids, tf.int64)], axis=0)
-    rows = tf.concat([event_rows, candidate_rows], axis=0)
-    width = tf.reduce_max(tf.concat([ids, [0]], axis=0)) + 1
-    distinct, slots = tf.unique(rows * width + ids, out_idx=tf.int64)
-    num_events = tf.shape(event_ids)[0]
-    event_slots, candidate_slots = slots[:num_events], slots[num_events:]
-    num_slots = tf.shape(distinct)[0]
-    sums = tf.math.unsorted_segment_sum(values, event_slots, num_slots)
-    least = tf.math.unsorted_segment_min(keys, event_slots, num_slots)
-    matched = tf.math.unsorted_segment_sum(tf.ones_like(keys), event_slots, num_slots) > 0
-    least = tf.where(matched, least, tf.fill(tf.shape(least), float("inf")))
-    return MatchedSums(tf.gather(sums, candidate_slots), tf.gather(least, candidate_slots))
+    index = event_rows.dtype
+    numbers, total = joint_ids(
+        ops.concatenate([event_rows, candidate_rows]),
+        ops.concatenate([ops.cast(event_ids, index), ops.cast(candidate_ids, index)]),
+    )
+    num_events = count(event_rows)
+    event_numbers, candidate_numbers = numbers[:num_events], numbers[num_events:]
+    sums = ops.segment_sum(values, event_numbers, num_segments=total)
+    least = -ops.segment_max(-keys, event_numbers, num_segments=total)
+    matched = ops.segment_sum(ops.ones_like(keys), event_numbers, num_segments=total) > 0
+    least = ops.where(matched, least, float("inf"))
+    return MatchedSums(take(sums, candidate_numbers), take(least, candidate_numbers))

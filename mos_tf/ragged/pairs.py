@@ -1,40 +1,53 @@
-"""Pairs of a candidate with every event of its row, as indices: the history itself is never repeated."""
+"""Pairs of a candidate with everything of its row, as indices: the history itself is repeated only where it must."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import tensorflow as tf
+from keras import ops
 
-from mos_tf.ragged.rows import row_lengths
+from mos_tf.ragged.backend import count, repeat, take
+from mos_tf.ragged.rows import row_ids, row_lengths
 
 
 class Pairs(NamedTuple):
-    """P = Σ_c (length of c's row) pairs, candidate after candidate, events in their order.
+    """P = Σ_c (length of c's row) pairs, candidate after candidate, members of the row in their order.
 
     Attributes:
-        event: int64 [P], index of the pair's event in the flat history.
-        candidate: int64 [P], index of the pair's candidate, ascending.
+        member: int [P], index of the pair's member of the row; None where the pairs are the members themselves, each
+            row having one candidate.
+        candidate: int [P], index of the pair's candidate, ascending.
     """
 
-    event: tf.Tensor
-    candidate: tf.Tensor
+    member: Any
+    candidate: Any
+
+    def of_members(self, values: Any) -> Any:
+        """Returns the member's value of each pair, [P, ...]."""
+        return values if self.member is None else take(values, self.member)
+
+    def of_candidates(self, values: Any) -> Any:
+        """Returns the candidate's value of each pair, [P, ...]."""
+        return take(values, self.candidate)
 
 
-def pair_rows(splits: tf.Tensor, candidate_rows: tf.Tensor) -> Pairs:
-    """Pairs each candidate with the events of its row.
+def pair_rows(splits: Any, candidate_rows: Any, size: Any = None) -> Pairs:
+    """Pairs each candidate with the members of its row.
 
     Args:
-        splits: int64 [R + 1], the history's rows.
-        candidate_rows: int64 [M], the row each candidate looks at, in any order; rows may repeat or be left out.
+        splits: int [R + 1], the rows, of events or of tiles.
+        candidate_rows: int [M], the row each candidate looks at, in any order; rows may repeat or be left out. None:
+            candidate c looks at row c.
+        size: number of members, needed on JAX with `candidate_rows=None`.
 
     Example:
 
+    >>> import tensorflow as tf
     >>> pairs = pair_rows(tf.constant([0, 2, 3], tf.int64), tf.constant([1, 0, 0], tf.int64))
-    >>> pairs.event.numpy().tolist(), pairs.candidate.numpy().tolist()
+    >>> pairs.member.numpy().tolist(), pairs.candidate.numpy().tolist()
     ([2, 0, 1, 0, 1], [0, 1, 1, 2, 2])
     """
-    lengths = tf.gather(row_lengths(splits), candidate_rows)
-    ends = tf.cumsum(lengths)
-    candidate = tf.repeat(tf.range(tf.shape(lengths, out_type=tf.int64)[0]), lengths)
-    offset = tf.gather(splits, candidate_rows) - (ends - lengths)
-    event = tf.range(tf.shape(candidate, out_type=tf.int64)[0]) + tf.gather(offset, candidate)
-    return Pairs(event, candidate)
+    if candidate_rows is None:
+        return Pairs(None, row_ids(splits, size))
+    lengths = take(row_lengths(splits), candidate_rows)
+    candidate = repeat(ops.arange(count(lengths), dtype=splits.dtype), lengths, None)
+    offset = take(splits, candidate_rows) - (ops.cumsum(lengths) - lengths)
+    return Pairs(ops.arange(count(candidate), dtype=splits.dtype) + take(offset, candidate), candidate)

@@ -1,41 +1,61 @@
 """`Rows`: a batch of sequences of any length as flat values and row splits."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+from keras import ops
+
+from mos_tf.ragged.backend import INDEX, concrete, count, repeat
 
 
 class Rows(NamedTuple):
     """R sequences, one after the other.
 
     Attributes:
-        values: [N, ...], the events of all rows, row after row.
-        splits: int64 [R + 1]; row r is `values[splits[r]:splits[r + 1]]`, `splits[0] = 0`, `splits[R] = N`.
+        values: [N, ...], the events of all rows, row after row. N may exceed the last split (on JAX, where sizes are
+            static): what lies behind it belongs to no row.
+        splits: int [R + 1]; row r is `values[splits[r]:splits[r + 1]]`, `splits[0] = 0`.
     """
 
-    values: tf.Tensor
-    splits: tf.Tensor
+    values: Any
+    splits: Any
 
     @classmethod
-    def of(cls, tensor: tf.RaggedTensor | tf.Tensor) -> "Rows":
-        """Takes a tensor [R, (n), ...] apart; a dense [R, ...] tensor is one value a row."""
+    def of(cls, tensor: Any) -> "Rows":
+        """Takes a RaggedTensor [R, (n), ...] apart; a dense [R, ...] tensor is one value a row."""
+        if isinstance(tensor, Rows):
+            return tensor
         if isinstance(tensor, tf.RaggedTensor):
-            return cls(tensor.values, tf.cast(tensor.row_splits, tf.int64))
-        return cls(tensor, tf.range(tf.shape(tensor, out_type=tf.int64)[0] + 1))
+            return cls(concrete(tensor.values), ops.cast(concrete(tensor.row_splits), INDEX))
+        return cls(tensor, ops.arange(count(tensor) + 1, dtype=INDEX))
 
     @property
-    def num_rows(self) -> tf.Tensor:
-        """R, int64 scalar."""
-        return tf.shape(self.splits, out_type=tf.int64)[0] - 1
+    def num_rows(self) -> Any:
+        """R, an integer scalar."""
+        return count(self.splits) - 1
+
+    @property
+    def ids(self) -> Any:
+        """The row of each value, int [N], ascending."""
+        return row_ids(self.splits, count(self.values))
 
 
-def row_lengths(splits: tf.Tensor) -> tf.Tensor:
-    """Returns the number of values of each row, int64 [R]."""
+def row_lengths(splits: Any) -> Any:
+    """Returns the number of values of each row, int [R]."""
     return splits[1:] - splits[:-1]
 
 
-def row_ids(splits: tf.Tensor) -> tf.Tensor:
-    """Returns the row of each value, int64 [N], ascending.
+def splits_of(lengths: Any) -> Any:
+    """Returns the row splits of rows of these lengths, int [R + 1]."""
+    return ops.concatenate([ops.zeros([1], dtype=lengths.dtype), ops.cumsum(lengths)])
+
+
+def row_ids(splits: Any, size: Any = None) -> Any:
+    """Returns the row of each value, int [N], ascending.
+
+    Args:
+        splits: int [R + 1].
+        size: N; default `splits[-1]`.
 
     Example:
 
@@ -43,22 +63,16 @@ def row_ids(splits: tf.Tensor) -> tf.Tensor:
     [0, 0, 2]
     """
     lengths = row_lengths(splits)
-    return tf.repeat(tf.range(tf.shape(lengths, out_type=tf.int64)[0]), lengths)
+    return repeat(ops.arange(count(lengths), dtype=splits.dtype), lengths, size)
 
 
-def rank_from_end(splits: tf.Tensor) -> tf.Tensor:
-    """Returns each value's distance to the end of its row, int64 [N]: 0 for the last, most recent one.
+def rank_from_end(splits: Any, size: Any = None) -> Any:
+    """Returns each value's distance to the end of its row, int [N]: 0 for the last, most recent one.
 
     Example:
 
     >>> rank_from_end(tf.constant([0, 3, 4], tf.int64)).numpy().tolist()
     [2, 1, 0, 0]
     """
-    return tf.repeat(splits[1:], row_lengths(splits)) - 1 - tf.range(splits[-1])
-
-
-def last_events(rows: Rows, n: int) -> Rows:
-    """Returns the last `n` values of each row (the whole row where it is shorter)."""
-    kept = tf.boolean_mask(rows.values, rank_from_end(rows.splits) < n)
-    lengths = tf.minimum(row_lengths(rows.splits), n)
-    return Rows(kept, tf.concat([[tf.zeros((), tf.int64)], tf.cumsum(lengths)], axis=0))
+    ends = repeat(splits[1:], row_lengths(splits), size)
+    return ends - 1 - ops.arange(count(ends), dtype=splits.dtype)

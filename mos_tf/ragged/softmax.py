@@ -1,43 +1,48 @@
 """Softmax over segments of any length, with a null key so that an empty segment is no special case."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import tensorflow as tf
+from keras import ops
+
+from mos_tf.ragged.backend import take
+
+_LOWEST = -1e30  # exp of it is 0, and a difference of two such scores is still finite in float32
 
 
 class NullSoftmax(NamedTuple):
     """What a softmax with a null key gives, and what it would otherwise normalise away.
 
     Attributes:
-        weights: [P, H], weight of each scored value within its segment.
+        weights: [P, T, H], weight of each scored value within its segment.
         null_weight: [S, H], weight of the null key: 1 for an empty segment.
         logsumexp: [S, H], log of the summed evidence, the null key's included, so it is always finite.
     """
 
-    weights: tf.Tensor
-    null_weight: tf.Tensor
-    logsumexp: tf.Tensor
+    weights: Any
+    null_weight: Any
+    logsumexp: Any
 
 
-def null_softmax(scores: tf.Tensor, segments: tf.Tensor, num_segments: tf.Tensor, null_score: tf.Tensor) -> NullSoftmax:
+def null_softmax(scores: Any, valid: Any, segments: Any, num_segments: Any, null_score: Any) -> NullSoftmax:
     """Normalises scores within segments, each of which also holds one null key.
 
         w_p = exp(s_p) / (exp(s_0) + Σ_{q in segment(p)} exp(s_q))
 
     Args:
-        scores: float [P, H].
-        segments: int64 [P], the segment of each score, in any order.
+        scores: float32 [P, T, H], in tiles.
+        valid: bool [P, T], which of them exist.
+        segments: int [P], the segment of each tile, in any order.
         num_segments: S.
         null_score: float [H], s_0.
     """
-    null = tf.broadcast_to(null_score, [num_segments, tf.shape(scores, out_type=tf.int64)[1]])
-    # An empty segment's maximum is the dtype's lowest number, so the null key's own score takes over.
-    peak = tf.stop_gradient(tf.maximum(tf.math.unsorted_segment_max(scores, segments, num_segments), null))
-    exponentials = tf.exp(scores - tf.gather(peak, segments))
-    null_exponentials = tf.exp(null - peak)
-    total = tf.math.unsorted_segment_sum(exponentials, segments, num_segments) + null_exponentials
+    scores = ops.where(valid[..., None], scores, _LOWEST)
+    peak = ops.segment_max(ops.max(scores, axis=1, initial=_LOWEST), segments, num_segments=num_segments)
+    peak = ops.stop_gradient(ops.maximum(peak, null_score))
+    exponentials = ops.exp(scores - take(peak, segments)[:, None])
+    null_exponentials = ops.exp(null_score - peak)
+    total = ops.segment_sum(ops.sum(exponentials, axis=1), segments, num_segments=num_segments) + null_exponentials
     return NullSoftmax(
-        weights=exponentials / tf.gather(total, segments),
+        weights=exponentials / take(total, segments)[:, None],
         null_weight=null_exponentials / total,
-        logsumexp=tf.math.log(total) + peak,
+        logsumexp=ops.log(total) + peak,
     )

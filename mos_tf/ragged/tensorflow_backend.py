@@ -1,0 +1,89 @@
+"""TensorFlow's side of the seam: sizes are exact and dynamic."""
+
+from typing import Any
+
+import tensorflow as tf
+
+INDEX = "int64"
+
+
+def concrete(values: Any) -> Any:
+    """Takes what a caller holds (a tensor, an array) as a tensor of the backend."""
+    return tf.convert_to_tensor(values)
+
+
+def count(values: Any) -> Any:
+    """Returns the size of the first axis, a scalar of dtype INDEX."""
+    return tf.shape(values, out_type=tf.int64)[0]
+
+
+def bound(exact: Any, upper: Any) -> Any:
+    """Returns the size to use where the exact one is known only when it runs: here the exact one."""
+    return exact
+
+
+def take(values: Any, index: Any) -> Any:
+    """Returns values[index] along the first axis."""
+    return tf.gather(values, index)
+
+
+def take_once(values: Any, index: Any, inverse: Any, *, everything: bool = False) -> Any:
+    """Returns values[index] where no value is taken twice, with a gradient that is a look-up instead of a scatter.
+
+    Args:
+        values: [N, ...].
+        index: int [...]; slots that nobody reads may repeat a value.
+        inverse: int [N], the (flat) position in `index` that holds each value; -1 where a value is not taken.
+        everything: says that every value is taken.
+    """
+
+    @tf.custom_gradient
+    def taken(values: tf.Tensor) -> tuple:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            rank = index.shape.rank
+            flat = tf.reshape(upstream, tf.concat([[-1], tf.shape(upstream)[rank:]], axis=0))
+            if everything:
+                return tf.gather(flat, inverse)
+            found = tf.gather(tf.pad(flat, [[1, 0]] + [[0, 0]] * (flat.shape.rank - 1)), inverse + 1)
+            return found
+
+        return tf.gather(values, index), gradient
+
+    return taken(values)
+
+
+def repeat(values: Any, counts: Any, total: Any) -> Any:
+    """Returns each value `counts` times, [total].
+
+    `tf.repeat` builds a mask of rows x longest row; this costs rows + total.
+    """
+    total = tf.reduce_sum(counts) if total is None else total
+    ends = tf.cumsum(counts)[:-1]
+    starts = tf.math.unsorted_segment_sum(tf.ones_like(ends), ends, total + 1)
+    return tf.gather(values, tf.cumsum(starts)[:-1])
+
+
+def flat_nonzero(mask: Any) -> Any:
+    """Returns the positions where a mask [N] is true, ascending."""
+    return tf.where(mask)[:, 0]
+
+
+def stable_argsort(keys: Any) -> Any:
+    """Returns the order of integer keys in which equal ones keep theirs."""
+    size = tf.shape(keys, out_type=keys.dtype)[0]
+    return tf.argsort(keys * size + tf.range(size))  # the position breaks ties whatever the sort does with them
+
+
+def joint_ids(rows: Any, ids: Any) -> tuple[Any, Any]:
+    """Numbers the distinct (row, id) pairs.
+
+    Args:
+        rows: int [N]; non-negative.
+        ids: int [N]; non-negative.
+
+    Returns:
+        (numbers, total): int [N] in [0, total), equal where row and id are; total is an upper bound on JAX.
+    """
+    width = tf.reduce_max(tf.concat([ids, tf.zeros([1], ids.dtype)], axis=0)) + 1
+    distinct, numbers = tf.unique(rows * width + ids, out_idx=tf.int64)
+    return numbers, tf.shape(distinct, out_type=tf.int64)[0]
