@@ -1,15 +1,24 @@
 """`MixtureOfSequence`: one history, three kinds of expert around any sequence encoder."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import tensorflow as tf
+from keras import ops
 
-from mos_tf.encoders.base import SequenceEncoder, Shape
-from mos_tf.layers.fusion import Fusion
+from mos_tf.encoders.base import SequenceEncoder, Shape, like
+from mos_tf.layers.embedding_router import EmbeddingRouter
+from mos_tf.layers.fusion import Combination, Fusion
+from mos_tf.layers.router import Router
+from mos_tf.layers.sessions import SESSION_GAP, session_numbers
+from mos_tf.layers.short_term_expert import ShortTermExpert
+from mos_tf.layers.theme_experts import ThemeExperts, copy_encoder
 from mos_tf.layers.theme_router import ThemeRouter
-from mos_tf.ragged import Rows, last_events, regroup_rows, row_ids
+from mos_tf.ragged import Rows
+from mos_tf.ragged.backend import count
+
+EXPERTS = ("global", "short", "theme")
 
 
 class Mixed(NamedTuple):
@@ -17,15 +26,29 @@ class Mixed(NamedTuple):
 
     Attributes:
         vectors: [M, dim], the fused experts.
-        evidence: [M, 3 · evidence_dim], each expert's evidence, side by side.
-        gates: [M, 3], weight of the global, short-term and theme expert.
+        evidence: [M, experts · evidence_dim], each expert's evidence, side by side.
+        gates: float32 [M, experts], weight of each expert, in the order of `MixtureOfSequence.experts`.
         themes: int32 [M], the theme each candidate was routed to (K: no theme).
     """
 
-    vectors: tf.Tensor
-    evidence: tf.Tensor
-    gates: tf.Tensor
-    themes: tf.Tensor
+    vectors: Any
+    evidence: Any
+    gates: Any
+    themes: Any
+
+
+class Routing(NamedTuple):
+    """Where everything went; each in the form of its input.
+
+    Attributes:
+        history_themes: int32 [batch, (events), resolutions].
+        candidate_themes: int32 [batch, (candidates), resolutions].
+        gates: float32 [batch, (candidates), experts].
+    """
+
+    history_themes: Any
+    candidate_themes: Any
+    gates: Any
 
 
 @keras.saving.register_keras_serializable("mos_tf")
@@ -35,28 +58,40 @@ class MixtureOfSequence(keras.layers.Layer):
         h_global = E_g(S, v_c)      h_short = E_s(last W events, v_c)      h_theme = E_t((x_t : z_t = z_c), v_c)
         g = softmax(MLP([v_c, h_global, h_short, h_theme, φ_c]))          u_c = Σ_e g_e h_e
 
-    Only the candidate's own theme is encoded, so the theme expert reads a fraction of the history. The theme experts
-    share one encoder. An empty subsequence gives the encoder's null vector. This project's formulation of "Mixture of
-    Sequence" (arXiv 2604.20858), whose equations it does not reproduce word for word.
+    Only the candidate's own theme is encoded, so the theme expert reads a fraction of the history. An empty subsequence
+    gives the encoder's null vector. This project's formulation of "Mixture of Sequence" (arXiv 2604.20858), whose
+    equations it does not reproduce word for word.
 
     Args:
-        encoder: any `SequenceEncoder`. It becomes the global expert; the other two are made with its configuration.
+        encoder: any `SequenceEncoder`. It becomes the global expert; the others are made with its configuration.
         num_themes: one or several resolutions; with several the middle one routes the theme expert.
         window: W, events the short-term expert sees.
-        router: an existing `ThemeRouter`; default one made by `make_router`.
+        routing_unit: `"item"` routes each event by itself; `"session"` routes each session by the mean of its events.
+        router: an existing router of the same `num_themes`; default one made by `make_router` (tokens), else an
+            `EmbeddingRouter` of the routing embeddings.
+        experts: which of `("global", "short", "theme")` take part, in this order. Light modes: without `"global"`
+            nothing reads the whole history; with none at all the vector is a projection of the affinity alone.
+        theme_weights: `"shared"`, one encoder for all themes, or `"own"`, one each.
+        fusion: how the experts become one vector: `"gate"`, `"concatenation"` or `"mean"` (see `Fusion`).
+        session_gap: seconds without an event that end a session, where ids do not tell.
 
     Call arguments:
         history: float RaggedTensor [batch, (events), dim], oldest first.
         candidates: float RaggedTensor [batch, (candidates), dim], or dense [batch, dim].
-        routing: pair of theme-token ids (history's RaggedTensor, candidates' in their form).
         history_time: int64 RaggedTensor [batch, (events)], seconds before the request.
+        history_session: RaggedTensor [batch, (events)] of session ids; default cut from `history_time`.
         affinity: float features a candidate, in the candidates' form, for the gate; or None.
+        routing: pair (history's, candidates') of what is routed, in their forms: theme-token ids (int, through an
+            adapted `ThemeRouter`) or routing embeddings (float). Default: the history and candidates themselves, with
+            stopped gradients.
+        return_routing: also return where everything went.
 
     Returns:
-        [batch, (candidates), dim] in the candidates' form.
+        [batch, (candidates), dim] in the candidates' form; with `return_routing` a pair of it and a `Routing`.
 
     Raises:
-        ValueError: routing by tokens before the router is adapted, or without a router.
+        ValueError: routing by tokens without a router, or before it is adapted; session routing, or a learning router's
+            session loss, with neither sessions nor time; an unknown expert; affinity alone without affinity.
 
     Example:
 
@@ -70,116 +105,193 @@ class MixtureOfSequence(keras.layers.Layer):
     TensorShape([2, 8])
     """
 
-    experts = ("global", "short", "theme")
-
     def __init__(
         self,
         encoder: SequenceEncoder,
         num_themes: int | Sequence[int] = (8, 32, 128),
         window: int = 50,
-        router: ThemeRouter | None = None,
+        routing_unit: Literal["item", "session"] = "item",
+        router: Router | None = None,
+        *,
+        experts: Sequence[str] = EXPERTS,
+        theme_weights: Literal["shared", "own"] = "shared",
+        fusion: Combination = "gate",
+        session_gap: int = SESSION_GAP,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_themes = (num_themes,) if isinstance(num_themes, int) else tuple(sorted(num_themes))
         self.window = window
+        self.routing_unit = _one_of("routing_unit", routing_unit, ("item", "session"))
         self.router: Any = router
-        self.global_expert = encoder
-        self.short_expert = type(encoder).from_config({**encoder.get_config(), "name": "short_expert"})
-        self.theme_expert = type(encoder).from_config({**encoder.get_config(), "name": "theme_expert"})
-        self.fusion = Fusion(dtype=self.dtype_policy, name="fusion")
+        for expert in experts:
+            _one_of("experts", expert, EXPERTS)
+        self.experts = tuple(expert for expert in EXPERTS if expert in experts)
+        self.theme_weights = _one_of("theme_weights", theme_weights, ("shared", "own"))
+        self.session_gap = session_gap
+        self.encoder = encoder
+        self.global_expert = encoder if "global" in self.experts else None
+        self.short_expert = self.theme_expert = None
+        if "short" in self.experts:
+            own = copy_encoder(encoder, "short_term_encoder")
+            self.short_expert = ShortTermExpert(own, window, name="short_expert", dtype=self.dtype_policy)
+        if "theme" in self.experts:
+            routing_themes = self.num_themes[len(self.num_themes) // 2]
+            own = copy_encoder(encoder, "theme_encoder")
+            self.theme_expert = ThemeExperts(
+                own, routing_themes, self.theme_weights == "own", name="theme_expert", dtype=self.dtype_policy
+            )
+        self.fusion = Fusion(fusion, dtype=self.dtype_policy, name="fusion")
 
     def make_router(self, num_tokens: int, **kwargs: Any) -> ThemeRouter:
-        """Creates the router of this mixture's themes over `num_tokens` token ids, yet to be adapted."""
+        """Creates the router of this mixture's themes over `num_tokens` token ids, yet to be adapted.
+
+        Args:
+            num_tokens: number of token ids, the out-of-vocabulary id included.
+            **kwargs: of `ThemeRouter`, as `learn=True`.
+        """
         self.router = ThemeRouter(num_tokens, self.num_themes, name="router", **kwargs)
         return self.router
 
     @property
     def evidence_dim(self) -> int:
         """Width of `Mixed.evidence`."""
-        return len(self.experts) * self.global_expert.evidence_dim
+        return len(self.experts) * self.encoder.evidence_dim
 
-    def build(self, history_shape: Shape, candidates_shape: Shape, affinity_shape: Shape | None = None) -> None:
+    def build(
+        self,
+        history_shape: Shape,
+        candidates_shape: Shape,
+        affinity_shape: Shape | None = None,
+        routing_shape: Any = None,
+    ) -> None:
         if self.router is None:
-            raise ValueError(
-                f"{self.name}: routing by tokens needs a router. Received: router=None; "
-                "call make_router(num_tokens) and adapt it first"
-            )
+            routed = history_shape if routing_shape is None else routing_shape[0]
+            if len(routed) < len(history_shape):
+                raise ValueError(
+                    f"{self.name}: routing by tokens needs a router. Received: router=None; "
+                    "call make_router(num_tokens) and adapt it first"
+                )
+            self.router = EmbeddingRouter(self.num_themes, name="router")
+            self.router.build(routed)
+        if not self.experts and affinity_shape is None:
+            raise ValueError(f"{self.name}: without experts, affinity is all there is. Received: affinity=None")
         for expert in (self.global_expert, self.short_expert, self.theme_expert):
-            if not expert.built:  # the global expert is, where it was read from a file
+            if expert is not None and not expert.built:  # the global expert is, where it was read from a file
                 expert.build(history_shape, candidates_shape)
-        dim = self.global_expert.output_dim
-        self.fusion.build((None, candidates_shape[-1]), (None, len(self.experts), dim), affinity_shape)
+        self.output_dim = self.encoder.output_dim or history_shape[-1]
+        if self.experts:
+            shape = (None, len(self.experts), self.output_dim)
+            self.fusion.build((None, candidates_shape[-1]), shape, affinity_shape)
+        else:
+            self.affinity_projection = keras.layers.Dense(
+                self.output_dim, name="affinity_projection", dtype=self.dtype_policy
+            )
+            self.affinity_projection.build((None, affinity_shape[-1]))  # type: ignore[index]
         self.built = True
 
     def mix(
         self,
         history: Rows,
-        candidates: tf.Tensor,
-        candidate_rows: tf.Tensor,
-        themes: tuple[tf.Tensor, tf.Tensor],
-        time: tf.Tensor | None = None,
-        affinity: tf.Tensor | None = None,
+        candidates: Any,
+        candidate_rows: Any,
+        themes: tuple[Any, Any],
+        time: Any = None,
+        affinity: Any = None,
     ) -> Mixed:
-        """Mixes on flat values: `themes` are int32 [N] of the events and [M] of the candidates."""
-        history_themes, candidate_themes = themes
-        num_codes = self.num_themes[len(self.num_themes) // 2] + 1
-        timed = Rows(tf.range(history.splits[-1]), history.splits)
+        """Mixes on flat values.
 
-        def view(order: Rows) -> tuple[Rows, tf.Tensor | None]:
-            return (
-                Rows(tf.gather(history.values, order.values), order.splits),
-                None if time is None else tf.gather(time, order.values),
-            )
-
-        short, short_time = view(last_events(timed, self.window))
-        themed, themed_time = view(regroup_rows(timed, history_themes, num_codes))
-        themed_rows = candidate_rows * num_codes + tf.cast(candidate_themes, tf.int64)
-        encoded = (
-            self.global_expert.encode(history, candidates, candidate_rows, time),
-            self.short_expert.encode(short, candidates, candidate_rows, short_time),
-            self.theme_expert.encode(themed, candidates, themed_rows, themed_time),
-        )
-        experts = tf.stack([expert.vectors for expert in encoded], axis=1)
+        Args:
+            history: R sequences of [dim] events, oldest first.
+            candidates: [M, dim].
+            candidate_rows: int [M], or None: candidate c looks at row c.
+            themes: int32 [N] of the events and [M] of the candidates, at the routing resolution.
+            time: int [N], seconds before the request of each event, or None.
+            affinity: [M, features], or None.
+        """
+        encoded = []
+        if self.global_expert is not None:
+            encoded.append(self.global_expert.encode(history, candidates, candidate_rows, time))
+        if self.short_expert is not None:
+            encoded.append(self.short_expert.encode(history, candidates, candidate_rows, time))
+        if self.theme_expert is not None:
+            encoded.append(self.theme_expert.encode(history, candidates, candidate_rows, themes, time))
+        if not encoded:
+            vectors = self.affinity_projection(affinity)
+            nothing = ops.zeros((count(candidates), 0))
+            return Mixed(vectors, ops.cast(nothing, vectors.dtype), nothing, themes[1])
+        experts = ops.stack([expert.vectors for expert in encoded], axis=1)
         vectors, gates = self.fusion(candidates, experts, affinity)
-        evidence = tf.concat([expert.evidence for expert in encoded], axis=1)
-        return Mixed(vectors, evidence, gates, candidate_themes)
+        evidence = ops.concatenate([expert.evidence for expert in encoded], axis=1)
+        return Mixed(vectors, evidence, gates, themes[1])
 
     def call(
         self,
-        history: tf.RaggedTensor,
-        candidates: tf.Tensor | tf.RaggedTensor,
+        history: Any,
+        candidates: Any,
         *,
-        routing: tuple[tf.RaggedTensor, tf.Tensor | tf.RaggedTensor],
-        history_time: tf.RaggedTensor | None = None,
-        affinity: tf.Tensor | tf.RaggedTensor | None = None,
-    ) -> tf.Tensor | tf.RaggedTensor:
-        rows = Rows.of(candidates)
+        history_time: Any = None,
+        history_session: Any = None,
+        affinity: Any = None,
+        routing: tuple[Any, Any] | None = None,
+        return_routing: bool = False,
+        training: bool = False,
+    ) -> Any:
+        rows, wanted = Rows.of(history), Rows.of(candidates)
+        one_each = not isinstance(candidates, (tf.RaggedTensor, Rows))
+        time = None if history_time is None else Rows.of(history_time).values
+        ids = None if history_session is None else Rows.of(history_session).values
+        sessions = None
+        if self.routing_unit == "session" or time is not None or ids is not None:
+            sessions = session_numbers(rows, sessions=ids, time=time, gap=self.session_gap)
+        routed = (rows.values, wanted.values) if routing is None else tuple(Rows.of(part).values for part in routing)
+        if training and self.router.learn:
+            self.router.learn_from(routed[0], sessions)
+        by_session = self.routing_unit == "session"
+        events = self.router.session_themes(routed[0], sessions) if by_session else self.router(routed[0])
+        themes = (events, self.router(routed[1]))
         column = self.router.routing_resolution
-        events, wanted = (Rows.of(self.router(tokens)).values[:, column] for tokens in routing)
-        vectors = self.mix(
-            Rows.of(history),
-            rows.values,
-            row_ids(rows.splits),
-            (events, wanted),
-            None if history_time is None else Rows.of(history_time).values,
+        mixed = self.mix(
+            rows,
+            wanted.values,
+            None if one_each else wanted.ids,
+            (themes[0][:, column], themes[1][:, column]),
+            time,
             None if affinity is None else Rows.of(affinity).values,
-        ).vectors
-        return candidates.with_values(vectors) if isinstance(candidates, tf.RaggedTensor) else vectors
+        )
+        vectors = like(candidates, mixed.vectors)
+        if not return_routing:
+            return vectors
+        return vectors, Routing(like(history, themes[0]), like(candidates, themes[1]), like(candidates, mixed.gates))
 
     def compute_output_spec(
-        self, history: keras.KerasTensor, candidates: keras.KerasTensor, **_: Any
-    ) -> keras.KerasTensor:
-        dim = self.global_expert.output_dim or history.shape[-1]
-        return keras.KerasTensor((*candidates.shape[:-1], dim), dtype=self.compute_dtype, ragged=candidates.ragged)
+        self, history: keras.KerasTensor, candidates: keras.KerasTensor, *, return_routing: bool = False, **_: Any
+    ) -> Any:
+        def spec(like: keras.KerasTensor, width: int, dtype: str) -> keras.KerasTensor:
+            return keras.KerasTensor((*like.shape[:-1], width), dtype=dtype, ragged=like.ragged)
+
+        vectors = spec(candidates, self.encoder.output_dim or history.shape[-1], self.compute_dtype)
+        if not return_routing:
+            return vectors
+        resolutions = len(self.num_themes)
+        return vectors, Routing(
+            spec(history, resolutions, "int32"),
+            spec(candidates, resolutions, "int32"),
+            spec(candidates, len(self.experts), "float32"),
+        )
 
     def get_config(self) -> dict:
         return {
             **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.global_expert),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
             "num_themes": list(self.num_themes),
             "window": self.window,
+            "routing_unit": self.routing_unit,
             "router": keras.saving.serialize_keras_object(self.router) if self.router is not None else None,
+            "experts": list(self.experts),
+            "theme_weights": self.theme_weights,
+            "fusion": self.fusion.combination,
+            "session_gap": self.session_gap,
         }
 
     @classmethod
@@ -188,3 +300,9 @@ class MixtureOfSequence(keras.layers.Layer):
         config["encoder"] = keras.saving.deserialize_keras_object(config["encoder"])
         config["router"] = keras.saving.deserialize_keras_object(config["router"]) if config["router"] else None
         return cls(**config)
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> Any:
+    if value not in known:
+        raise ValueError(f"{name} must be of {list(known)}. Received: {value!r}")
+    return value

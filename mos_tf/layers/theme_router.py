@@ -1,44 +1,50 @@
 """`ThemeRouter`: learned themes. Adapt once on training sessions, then route tokens to them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
+from scipy import sparse
 
-from mos_tf.errors import DataError
-from mos_tf.layers.co_occurrence import co_occurrence, codebook, nearest_theme, positive_pmi, token_embeddings
+from mos_tf.layers.co_occurrence import FoundThemes, co_occurrence, codebook, find_themes, nearest_theme
+from mos_tf.layers.contrast_start import contrast_embeddings
+from mos_tf.layers.router import Router, unit
+from mos_tf.ragged.backend import take
 
 
 @keras.saving.register_keras_serializable("mos_tf")
-class ThemeRouter(keras.layers.Layer):
+class ThemeRouter(Router):
     """Routes each event and candidate to a theme through its token (this project's formulation of MoS routing).
 
         z^K(i) = argmax_k cos(r_a(i), w^K_k)
 
     a(i) is the token of item i (its category or type), r_a its routing embedding, w^K one codebook a resolution.
-    `adapt` finds both from tokens that share sessions; they are then frozen, so routing is a table look-up.
+    `adapt` finds both from tokens that share sessions. They are then frozen, so that routing is a table look-up, or,
+    with `learn`, go on learning from losses of their own (see `Router`).
 
     Args:
         num_tokens: number of token ids; the last one is the vocabulary's out-of-vocabulary id.
         num_themes: one or several resolutions K, ascending. The middle one routes the theme expert.
         routing_dim: m, width of the routing embeddings.
         seed: of the decomposition and of k-means.
+        learn: whether training moves embeddings and codebooks.
+        codebook_weight, session_weight, balance_weight: α, λ and γ of `Router`, for `learn`.
 
     Call arguments:
-        tokens: int tensor or RaggedTensor of token ids.
+        routing: int tensor or RaggedTensor of token ids.
 
     Returns:
         int32 themes with a last axis of one column a resolution. Code K at resolution K holds what has no theme:
-        unknown tokens and tokens that never shared a session.
+        unknown tokens and, frozen, tokens that never shared a session.
 
     Raises:
         ValueError: called before `adapt`.
 
     Example:
 
+    >>> import tensorflow as tf
     >>> router = ThemeRouter(num_tokens=5, num_themes=2, routing_dim=2)
     >>> router.adapt(sessions=np.array([0, 0, 1, 1]), tokens=np.array([0, 1, 2, 3]))
     >>> themes = router(tf.constant([0, 1, 2, 3, 4]))[:, 0].numpy()
@@ -52,79 +58,118 @@ class ThemeRouter(keras.layers.Layer):
         num_themes: int | Sequence[int] = (8, 32, 128),
         routing_dim: int = 32,
         seed: int = 0,
+        learn: bool = False,
+        codebook_weight: float = 0.5,
+        session_weight: float = 0.3,
+        balance_weight: float = 0.0,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(num_themes, routing_dim, learn, codebook_weight, session_weight, balance_weight, **kwargs)
         self.num_tokens = num_tokens
-        self.num_themes = (num_themes,) if isinstance(num_themes, int) else tuple(sorted(num_themes))
-        self.routing_dim = routing_dim
         self.seed = seed
         self.adapted = False
-        state = {"initializer": "zeros", "trainable": False, "autocast": False}
-        self.embeddings = self.add_weight(shape=(num_tokens, routing_dim), name="embeddings", dtype="float32", **state)
-        self.codebooks = [
-            self.add_weight(shape=(themes, routing_dim), name=f"codebook_{themes}", dtype="float32", **state)
-            for themes in self.num_themes
-        ]
-        self.table = self.add_weight(shape=(num_tokens, len(self.num_themes)), name="table", dtype="int32", **state)
+        self.embeddings = self.add_weight(
+            shape=(num_tokens, routing_dim),
+            initializer="zeros",
+            trainable=learn,
+            autocast=False,
+            name="embeddings",
+            dtype="float32",
+        )
+        if not learn:
+            self.frozen_table = self.add_weight(
+                shape=(num_tokens, len(self.num_themes)),
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+                name="table",
+                dtype="int32",
+            )
         self.built = True
 
-    @property
-    def routing_resolution(self) -> int:
-        """Index of the resolution that routes the theme expert: the middle one."""
-        return len(self.num_themes) // 2
-
-    def adapt(self, sessions: np.ndarray, tokens: np.ndarray) -> None:
+    def adapt(
+        self, sessions: np.ndarray, tokens: np.ndarray, start: Literal["co_occurrence", "random"] = "co_occurrence"
+    ) -> None:
         """Finds the themes of tokens that share sessions.
 
         Args:
-            sessions: int [N], the session of each event, unique over users.
+            sessions: int [N], the session of each event, unique over users, a session's events together and in order.
             tokens: int [N], the token of each event.
+            start: `"co_occurrence"`: counted and decomposed; `"random"`: random embeddings that some hundred steps of
+                contrast between neighbours move (slower, and for nothing else than to learn without counting).
 
         Raises:
             DataError: no two tokens ever share a session, or fewer tokens do than there are themes.
         """
         sessions, tokens = np.asarray(sessions), np.asarray(tokens)
         known = tokens < self.num_tokens - 1
-        counts = co_occurrence(sessions[known], tokens[known], self.num_tokens)
-        if not counts.nnz:
-            raise DataError(
-                "themes are found in tokens that share a session. "
-                f"Received: {len(tokens)} events, no session of which has two tokens; widen the session gap"
-            )
-        embeddings = token_embeddings(positive_pmi(counts), self.routing_dim, self.seed)
-        frequency = np.bincount(tokens[known], minlength=self.num_tokens).astype(np.float64)
+        sessions, tokens = sessions[known], tokens[known]
+        frequency = np.bincount(tokens, minlength=self.num_tokens)
+        if start == "co_occurrence":
+            self.adapt_counts(co_occurrence(sessions, tokens, self.num_tokens), frequency)
+        elif start == "random":
+            embeddings = contrast_embeddings(sessions, tokens, self.num_tokens, self.routing_dim, self.seed)
+            codebooks = tuple(codebook(embeddings, frequency, themes, self.seed) for themes in self.num_themes)
+            table = np.stack([nearest_theme(embeddings, themes) for themes in codebooks], axis=1)
+            self._assign(FoundThemes(embeddings, codebooks, table))
+        else:
+            raise ValueError(f"start must be 'co_occurrence' or 'random'. Received: start={start!r}")
+
+    def adapt_counts(self, counts: sparse.csr_matrix, frequency: np.ndarray) -> None:
+        """Finds the themes of tokens that were counted elsewhere, as a Beam job does at scale.
+
+        Args:
+            counts: `co_occurrence` of the known tokens, [num_tokens, num_tokens].
+            frequency: events of each token, [num_tokens].
+
+        Raises:
+            DataError: as `adapt`.
+        """
+        self._assign(find_themes(counts, frequency, self.num_themes, self.routing_dim, self.seed))
+
+    def _assign(self, found: FoundThemes) -> None:
+        embeddings = found.embeddings
+        if self.learn:  # a token that shared no session yet starts anywhere, so that it can learn where it belongs
+            anywhere = np.random.default_rng(self.seed).normal(size=embeddings.shape)
+            embeddings = np.where(np.any(embeddings, axis=1, keepdims=True), embeddings, 0.1 * anywhere)
+        else:
+            self.frozen_table.assign(found.table)
         self.embeddings.assign(embeddings)
-        columns = []
-        for weight, themes in zip(self.codebooks, self.num_themes, strict=True):
-            found = codebook(embeddings, frequency, themes, self.seed)
-            weight.assign(found)
-            columns.append(nearest_theme(embeddings, found))
-        self.table.assign(np.stack(columns, axis=1))
+        for weight, themes in zip(self.codebooks, found.codebooks, strict=True):
+            weight.assign(themes)
         self.adapted = True
 
-    def call(self, tokens: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
+    def embed(self, routing: Any) -> Any:
+        return take(self._token_embeddings(), routing)
+
+    def _token_embeddings(self) -> Any:
+        known = ops.arange(self.num_tokens)[:, None] < self.num_tokens - 1
+        return ops.where(known, unit(ops.convert_to_tensor(self.embeddings)), 0.0)
+
+    @property
+    def table(self) -> Any:
+        """The themes of every token, int32 [num_tokens, resolutions]."""
+        return self.nearest(self._token_embeddings()) if self.learn else ops.convert_to_tensor(self.frozen_table)
+
+    def call(self, routing: Any) -> Any:
         if not self.adapted:
             raise ValueError(
                 f"{self.name}: themes are not adapted. Received: a call before adapt; "
                 "call adapt(sessions, tokens), or fit a SequenceRanker, first"
             )
-        if isinstance(tokens, tf.RaggedTensor):
-            return tokens.with_flat_values(self.call(tokens.flat_values))
-        return ops.take(self.table, tokens, axis=0)
+        if hasattr(routing, "with_values"):
+            return routing.with_values(self.call(routing.values))
+        return take(self.table, routing)
 
-    def compute_output_spec(self, tokens: keras.KerasTensor) -> keras.KerasTensor:
-        return keras.KerasTensor((*tokens.shape, len(self.num_themes)), dtype="int32", ragged=tokens.ragged)
+    def _tokens(self, routing: Any, events: Any) -> Any:
+        return take(routing, events)
+
+    def compute_output_spec(self, routing: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.KerasTensor((*routing.shape, len(self.num_themes)), dtype="int32", ragged=routing.ragged)
 
     def load_own_variables(self, store: Any) -> None:
         super().load_own_variables(store)
         self.adapted = bool(np.any(ops.convert_to_numpy(self.embeddings)))
 
     def get_config(self) -> dict:
-        return {
-            **super().get_config(),
-            "num_tokens": self.num_tokens,
-            "num_themes": list(self.num_themes),
-            "routing_dim": self.routing_dim,
-            "seed": self.seed,
-        }
+        return {**super().get_config(), "num_tokens": self.num_tokens, "seed": self.seed}

@@ -36,8 +36,8 @@ def test_each_expert_reads_its_own_part_of_the_history():
             experts = np.stack(
                 [
                     encode(layer.global_expert, history, candidate),
-                    encode(layer.short_expert, history[-4:], candidate),
-                    encode(layer.theme_expert, history[same], candidate),
+                    encode(layer.short_expert.encoder, history[-4:], candidate),
+                    encode(layer.theme_expert.encoders[0], history[same], candidate),
                 ]
             )
             mixed, _ = layer.fusion(candidate[None], experts[None])
@@ -65,8 +65,8 @@ def test_all_events_in_one_theme_make_the_theme_expert_read_everything():
     inputs["routing_history"] = tf.RaggedTensor.from_tensor(inputs["routing_history"])
     layer.theme_expert.build((None, None, DIM), (None, None, DIM))
     call(layer, inputs)
-    layer.theme_expert.set_weights(layer.global_expert.get_weights())
-    layer.short_expert.set_weights(layer.global_expert.get_weights())
+    layer.theme_expert.encoders[0].set_weights(layer.global_expert.get_weights())
+    layer.short_expert.encoder.set_weights(layer.global_expert.get_weights())
     plain = layer.global_expert(inputs["history"], inputs["candidates"])
     short = layer.global_expert(inputs["history"][:, -4:], inputs["candidates"])
     np.testing.assert_allclose(call(layer, inputs).flat_values, (2 * plain + short).flat_values / 3, atol=1e-5)

@@ -1,0 +1,88 @@
+"""`ThemeExperts`: any encoder over the events of the candidate's own theme."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.ragged import Rows, matching_rows
+from mos_tf.ragged.backend import count, flat_nonzero, take
+
+
+@keras.saving.register_keras_serializable("mos_tf")
+class ThemeExperts(keras.layers.Layer):
+    """Encodes, for each candidate, the coherent subsequence of its own theme: target-aware sparse activation.
+
+        h_theme = E_z(S_z, v_c)        z = z_c,  S_z = (x_t : z_t = z)
+
+    Events of themes that no candidate has are never looked at. By default all themes share one encoder; own weights
+    cost `num_themes` times the parameters and brought no gain in this project's trials.
+
+    Args:
+        encoder: any `SequenceEncoder`, the shared one, or the pattern of each theme's own.
+        num_themes: K; code K, "no theme", has an expert too.
+        own_weights: whether every theme has an encoder of its own.
+    """
+
+    def __init__(self, encoder: SequenceEncoder, num_themes: int, own_weights: bool = False, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.num_themes = num_themes
+        self.own_weights = own_weights
+        self.encoders = (
+            [copy_encoder(encoder, f"theme_{theme}") for theme in range(num_themes + 1)] if own_weights else [encoder]
+        )
+        self.evidence_dim = encoder.evidence_dim
+
+    def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
+        for encoder in self.encoders:
+            if not encoder.built:  # it is, where it was read from a file
+                encoder.build(history_shape, candidates_shape)
+        self.built = True
+
+    def encode(
+        self, history: Rows, candidates: Any, candidate_rows: Any, themes: tuple[Any, Any], time: Any = None
+    ) -> Encoded:
+        """Encodes M candidates, each against its theme's events.
+
+        Args:
+            history: R sequences of [dim] events, oldest first.
+            candidates: [M, dim].
+            candidate_rows: int [M], or None: candidate c looks at row c.
+            themes: int [N] of the events and [M] of the candidates, in [0, K].
+            time: int [N], seconds before the request of each event, or None.
+        """
+        event_themes, candidate_themes = themes
+        own, own_rows = matching_rows(history, event_themes, candidate_themes, candidate_rows)
+        rows = own.rows(history.values)
+        own_time = None if time is None else own.rows(time).values
+        if not self.own_weights:
+            return self.encoders[0].encode(rows, candidates, own_rows, own_time)
+        own_rows = ops.arange(count(candidates), dtype=rows.splits.dtype) if own_rows is None else own_rows
+        parts, places = [], []
+        for theme, encoder in enumerate(self.encoders):
+            place = flat_nonzero(candidate_themes == theme)
+            parts.append(encoder.encode(rows, take(candidates, place), take(own_rows, place), own_time))
+            places.append(place)
+        back = ops.argsort(ops.concatenate(places))
+        return Encoded(
+            take(ops.concatenate([part.vectors for part in parts]), back),
+            take(ops.concatenate([part.evidence for part in parts]), back),
+        )
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoders[0]),
+            "num_themes": self.num_themes,
+            "own_weights": self.own_weights,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "ThemeExperts":
+        return cls(**{**config, "encoder": keras.saving.deserialize_keras_object(config["encoder"])})
+
+
+def copy_encoder(encoder: SequenceEncoder, name: str) -> Any:
+    """Returns a new encoder of the same configuration, with weights of its own."""
+    return type(encoder).from_config({**encoder.get_config(), "name": name})
