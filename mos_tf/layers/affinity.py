@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
-from mos_tf.ragged import Rows, join_sums, row_ids, row_lengths
+from mos_tf.encoders.base import like
+from mos_tf.ragged import Rows, join_sums, row_lengths
+from mos_tf.ragged.backend import take
 
 SECONDS_PER_DAY = 86_400.0
 NEVER = 999.0  # days since "the last match" where there is none
@@ -44,6 +46,7 @@ class HistoryAffinity(keras.layers.Layer):
 
     Example:
 
+    >>> import tensorflow as tf
     >>> ids = tf.ragged.constant([[7, 7, 8]], dtype=tf.int64)
     >>> ages = tf.ragged.constant([[172800, 86400, 3600]], dtype=tf.int64)
     >>> affinity = HistoryAffinity(["item"])({"item": ids}, {"item": tf.constant([7])}, history_time=ages)
@@ -69,48 +72,64 @@ class HistoryAffinity(keras.layers.Layer):
 
     def call(
         self,
-        history_ids: Mapping[str, tf.RaggedTensor],
-        candidate_ids: Mapping[str, tf.RaggedTensor | tf.Tensor],
+        history_ids: Mapping[str, Any],
+        candidate_ids: Mapping[str, Any],
         *,
-        history_time: tf.RaggedTensor,
-    ) -> tf.RaggedTensor | tf.Tensor:
+        history_time: Any,
+    ) -> Any:
         if set(history_ids) != set(self.levels) or set(candidate_ids) != set(self.levels):
             raise ValueError(
                 f"HistoryAffinity needs ids of exactly the levels {list(self.levels)}. "
                 f"Received: history {sorted(history_ids)}, candidates {sorted(candidate_ids)}"
             )
         ages = Rows.of(history_time)
-        event_rows = row_ids(ages.splits)
-        days = tf.cast(ages.values, tf.float32) / SECONDS_PER_DAY
-        values = tf.stack([tf.ones_like(days), *(tf.exp(-days / scale) for scale in self.time_scales)], axis=1)
         shape = candidate_ids[self.levels[0]]
-        candidates = Rows.of(shape)
-        candidate_rows = row_ids(candidates.splits)
-        lengths = tf.cast(tf.gather(row_lengths(ages.splits), candidate_rows), tf.float32)
+        wanted = {name: Rows.of(candidate_ids[name]) for name in self.levels}
+        rows = wanted[self.levels[0]].ids
+        affinity = self.match(
+            ages,
+            {name: Rows.of(history_ids[name]).values for name in self.levels},
+            {name: part.values for name, part in wanted.items()},
+            rows,
+        )
+        return like(shape, affinity)
 
-        def level(events: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    def match(
+        self, ages: Rows, event_ids: Mapping[str, Any], candidate_ids: Mapping[str, Any], candidate_rows: Any
+    ) -> Any:
+        """Returns the affinity of flat candidates, float32 [M, 5 · (1 + levels)].
+
+        Args:
+            ages: R histories of N events, seconds before the request.
+            event_ids: level → int [N].
+            candidate_ids: level → int [M].
+            candidate_rows: int [M], the row each candidate looks at.
+        """
+        event_rows = ages.ids
+        days = ops.cast(ages.values, "float32") / SECONDS_PER_DAY
+        decayed = [ops.exp(-days / scale) for scale in self.time_scales]
+        values = ops.stack([ops.ones_like(days), *decayed], axis=1)
+        lengths = take(ops.cast(row_lengths(ages.splits), "float32"), candidate_rows)
+
+        def level(events: Any, wanted: Any) -> Any:
             matched = join_sums(events, event_rows, wanted, candidate_rows, values, days)
-            count, *recency = tf.unstack(matched.sums, axis=1)
-            return tf.stack(
+            sums, count = matched.sums, matched.sums[:, 0]
+            return ops.stack(
                 [
-                    tf.math.log1p(count),
-                    count / tf.maximum(lengths, 1.0),
-                    *(tf.math.log(0.01 + total) for total in recency),
-                    tf.math.log(0.01 + tf.minimum(matched.least, NEVER)),
+                    ops.log1p(count),
+                    count / ops.maximum(lengths, 1.0),
+                    *(ops.log(0.01 + sums[:, 1 + scale]) for scale in range(len(self.time_scales))),
+                    ops.log(0.01 + ops.minimum(matched.least, NEVER)),
                 ],
                 axis=1,
             )
 
-        def known(name: str, wanted: tf.Tensor) -> tf.Tensor:
-            unknown = self.unknown_ids.get(name)
-            return wanted if unknown is None else tf.where(wanted == unknown, wanted + 1, wanted)
+        def known(name: str) -> Any:
+            wanted, unknown = candidate_ids[name], self.unknown_ids.get(name)
+            return wanted if unknown is None else ops.where(wanted == unknown, wanted + 1, wanted)
 
-        per_level = [level(tf.zeros_like(event_rows), tf.zeros_like(candidate_rows))]
-        for name in self.levels:
-            wanted = Rows.of(candidate_ids[name]).values
-            per_level.append(level(history_ids[name].flat_values, known(name, wanted)))
-        affinity = tf.concat(per_level, axis=1)
-        return shape.with_values(affinity) if isinstance(shape, tf.RaggedTensor) else affinity
+        everything = level(ops.zeros_like(event_rows), ops.zeros_like(candidate_rows))
+        return ops.concatenate([everything, *(level(event_ids[n], known(n)) for n in self.levels)], axis=1)
 
     def compute_output_spec(
         self,

@@ -36,7 +36,7 @@ class Rows(NamedTuple):
 
     @property
     def ids(self) -> Any:
-        """The row of each value, int [N], ascending."""
+        """The row of each value, int [N], ascending; R behind the last row."""
         return row_ids(self.splits, count(self.values))
 
 
@@ -51,7 +51,7 @@ def splits_of(lengths: Any) -> Any:
 
 
 def row_ids(splits: Any, size: Any = None) -> Any:
-    """Returns the row of each value, int [N], ascending.
+    """Returns the row of each value, int [N], ascending; R, which is none, behind the last split.
 
     Args:
         splits: int [R + 1].
@@ -63,6 +63,8 @@ def row_ids(splits: Any, size: Any = None) -> Any:
     [0, 0, 2]
     """
     lengths = row_lengths(splits)
+    if size is not None:
+        lengths = ops.concatenate([lengths, ops.reshape(ops.cast(size, splits.dtype) - splits[-1], (1,))])
     return repeat(ops.arange(count(lengths), dtype=splits.dtype), lengths, size)
 
 

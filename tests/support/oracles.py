@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def din(layer, history: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+def din(layer, history: np.ndarray, candidates: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     """DIN's vectors for one request, [n, dim]: the equations of its docstring, one pair at a time."""
     weights = {w.path.split("/", 1)[1] if "/" in w.path else w.path: np.asarray(w) for w in layer.weights}
     get = lambda name: next(v for k, v in weights.items() if k.endswith(name))  # noqa: E731

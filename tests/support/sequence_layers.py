@@ -80,11 +80,27 @@ def call(layer: keras.layers.Layer, inputs: dict) -> tf.RaggedTensor:
     return layer(inputs["history"], inputs["candidates"], **keywords)
 
 
-def check_sequence_layer(make: Callable[[], keras.layers.Layer], folder: Path, *, routed: bool = False) -> None:
-    """Runs every check; `make` gives a fresh layer of the same configuration, its router adapted where it has one."""
+def check_sequence_layer(
+    make: Callable[[], keras.layers.Layer],
+    folder: Path,
+    *,
+    routed: bool = False,
+    oracle: Callable[..., np.ndarray] | None = None,
+) -> None:
+    """Runs every check.
+
+    Args:
+        make: gives a fresh layer of the same configuration, its router adapted where it has one.
+        folder: to save into.
+        routed: whether the layer takes theme tokens.
+        oracle: `(layer, history [L, d], candidates [n, d], seconds [L]) -> [n, d]`, what an independent, slow NumPy
+            version with the layer's weights says of one request.
+    """
     case = Case.random(routed=routed)
     layer = make()
     expected = call(layer, case.inputs())
+    if oracle is not None:
+        _check_oracle(make(), oracle)
     assert expected.shape.as_list() == [4, None, DIM]
     assert np.isfinite(expected.flat_values).all()
 
@@ -94,6 +110,30 @@ def check_sequence_layer(make: Callable[[], keras.layers.Layer], folder: Path, *
     _check_config(layer)
     _check_functional_model(make, case, folder)
     _check_saved_model(layer, case, folder)
+
+
+def disturb(layer: keras.layers.Layer) -> None:
+    """Moves every trainable weight: zero starts hide what lies behind them."""
+    for weight in layer.trainable_weights:
+        noise = np.random.default_rng(1).normal(scale=0.3, size=weight.shape)
+        weight.assign_add(noise.astype(np.float32))
+
+
+def _check_oracle(layer, oracle) -> None:
+    """Rows shorter and longer than a tile, empty ones, and candidates in rows of their own or one each."""
+    case = Case.random((3, 0, 70, 1, 33), (2, 3, 1, 0, 2), seed=11)
+    call(layer, case.inputs())
+    disturb(layer)
+    answers = [
+        oracle(layer, history, candidates, seconds).reshape(-1, DIM)
+        for history, candidates, seconds in zip(case.history, case.candidates, case.seconds, strict=True)
+    ]
+    vectors = call(layer, case.inputs())
+    for row, answer in enumerate(answers):
+        np.testing.assert_allclose(vectors[row], answer, atol=2e-5)
+    first = [0, 1, 2, 4]
+    inputs = case.rows(first).inputs() | {"candidates": tf.constant(np.stack([case.candidates[r][0] for r in first]))}
+    np.testing.assert_allclose(call(layer, inputs), np.stack([answers[r][0] for r in first]), atol=2e-5)
 
 
 def _check_order(layer, case: Case, expected) -> None:
@@ -118,9 +158,7 @@ def _check_order(layer, case: Case, expected) -> None:
 
 def _check_gradients(layer, case: Case) -> None:
     """Every trainable weight must matter: one that no path reaches would be dead from the start."""
-    for weight in layer.trainable_weights:  # zero starts hide paths behind them
-        noise = np.random.default_rng(1).normal(scale=0.3, size=weight.shape)
-        weight.assign_add(noise.astype(np.float32))
+    disturb(layer)
     inputs = Case.random((3, 0, 7, 30), (2, 3, 0, 4), routed=case.routed, seed=3).inputs()
     with tf.GradientTape() as tape:
         outputs = call(layer, inputs).flat_values

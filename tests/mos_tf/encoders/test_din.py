@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -6,24 +5,17 @@ import tensorflow as tf
 from mos_tf.encoders import DIN, SequenceEncoder
 from mos_tf.ragged import Rows
 from tests.support import oracles
-from tests.support.sequence_layers import DIM, Case, call, check_sequence_layer
+from tests.support.on_jax import check_on_jax
+from tests.support.sequence_layers import DIM, check_sequence_layer
 
 
 def test_din_holds_what_every_sequence_layer_promises(tmp_path):
-    check_sequence_layer(lambda: DIN(hidden_units=6, num_heads=2), tmp_path)
+    check_sequence_layer(lambda: DIN(hidden_units=6, num_heads=2), tmp_path, oracle=oracles.din)
 
 
-def test_din_equals_its_equations_pair_by_pair():
-    keras.utils.set_random_seed(0)
-    layer = DIN(hidden_units=6, num_heads=2)
-    case = Case.random((3, 0, 7, 1), (2, 3, 0, 1))
-    call(layer, case.inputs())
-    for weight in layer.weights:
-        weight.assign_add(np.random.default_rng(1).normal(scale=0.3, size=weight.shape).astype(np.float32))
-    vectors = call(layer, case.inputs())
-    for row in range(4):
-        expected = oracles.din(layer, case.history[row], case.candidates[row])
-        np.testing.assert_allclose(vectors[row], expected.reshape(-1, DIM), atol=1e-5)
+@pytest.mark.slow
+def test_din_gives_the_same_on_jax(tmp_path):
+    check_on_jax(lambda: DIN(hidden_units=6, num_heads=2), tmp_path)
 
 
 def test_an_empty_history_gives_the_null_value_and_full_null_weight():
