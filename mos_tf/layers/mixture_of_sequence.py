@@ -141,7 +141,9 @@ class MixtureOfSequence(keras.layers.Layer):
             self.theme_expert = ThemeExperts(
                 own, routing_themes, self.theme_weights == "own", name="theme_expert", dtype=self.dtype_policy
             )
-        self.fusion = Fusion(fusion, dtype=self.dtype_policy, name="fusion")
+        self.combination = fusion
+        # A gate over a single expert has nothing to weigh.
+        self.fusion = Fusion(fusion if len(self.experts) > 1 else "mean", dtype=self.dtype_policy, name="fusion")
 
     def make_router(self, num_tokens: int, **kwargs: Any) -> ThemeRouter:
         """Creates the router of this mixture's themes over `num_tokens` token ids, yet to be adapted.
@@ -290,7 +292,7 @@ class MixtureOfSequence(keras.layers.Layer):
             "router": keras.saving.serialize_keras_object(self.router) if self.router is not None else None,
             "experts": list(self.experts),
             "theme_weights": self.theme_weights,
-            "fusion": self.fusion.combination,
+            "fusion": self.combination,
             "session_gap": self.session_gap,
         }
 

@@ -72,9 +72,9 @@ def ragged(rows: list[np.ndarray], dtype: tf.DType, dim: int | None = None) -> t
     return tf.RaggedTensor.from_row_lengths(tf.constant(values, dtype), tf.constant([len(r) for r in rows], tf.int64))
 
 
-def call(layer: keras.layers.Layer, inputs: dict) -> tf.RaggedTensor:
+def call(layer: keras.layers.Layer, inputs: dict, **keywords) -> tf.RaggedTensor:
     """Calls a sequence layer by its one signature."""
-    keywords = {"history_time": inputs["history_time"]}
+    keywords["history_time"] = inputs["history_time"]
     if "routing_history" in inputs:
         keywords["routing"] = (inputs["routing_history"], inputs["routing_candidates"])
     return layer(inputs["history"], inputs["candidates"], **keywords)
@@ -161,8 +161,8 @@ def _check_gradients(layer, case: Case) -> None:
     disturb(layer)
     inputs = Case.random((3, 0, 7, 30), (2, 3, 0, 4), routed=case.routed, seed=3).inputs()
     with tf.GradientTape() as tape:
-        outputs = call(layer, inputs).flat_values
-        loss = tf.reduce_sum(tf.sin(outputs * tf.range(1.0, DIM + 1)))
+        outputs = call(layer, inputs, training=True).flat_values
+        loss = tf.reduce_sum(tf.sin(outputs * tf.range(1.0, DIM + 1))) + sum(layer.losses)
     gradients = tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
     for weight, gradient in zip(layer.trainable_weights, gradients, strict=True):
         assert gradient is not None, f"no gradient reaches {weight.path}"
