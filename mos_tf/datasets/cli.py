@@ -1,4 +1,4 @@
-"""`mos data`: fetch a public data set, describe a log, convert it to requests."""
+"""`mos data`: fetch a public data set, make one, describe a log, convert it to requests."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,8 +9,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from mos_tf.datasets.generator.config import GeneratorConfig, Mode
+
+_DEFAULTS = GeneratorConfig()
+
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Fetch public data, describe logs, convert events to requests."
+    no_args_is_help=True, add_completion=False, help="Fetch or make data, describe logs, convert events to requests."
 )
 
 
@@ -36,6 +40,33 @@ def fetch(
     with console.status(f"fetching {data_set.value}"):
         fetched = complete_journey.fetch(directory)
     console.print(f"{directory}: {'written' if fetched else 'already there, unchanged'}", soft_wrap=True)
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Option(help="Data directory to write; an earlier made log there is replaced.")],
+    users: Annotated[int, typer.Option(min=1, help="Number of users.")] = _DEFAULTS.users,
+    mode: Annotated[Mode, typer.Option(help="How interests move, and whether clicks follow them.")] = _DEFAULTS.mode,
+    seed: Annotated[int, typer.Option(help="Of all draws.")] = _DEFAULTS.seed,
+    sessions: Annotated[
+        float, typer.Option(min=1, help="Mean sessions of a user, of about six clicks each.")
+    ] = _DEFAULTS.sessions_per_user,
+    days: Annotated[float, typer.Option(min=1, help="Length of the log.")] = _DEFAULTS.days,
+) -> None:
+    """Make a click log that hops as real ones do, and keep its true themes and click probabilities.
+
+    Example: mos data generate --out build/data/generated --users 5000 --mode hopping --seed 0
+    """
+    from mos_tf.datasets.generator.generate import generate as generate_log
+
+    config = GeneratorConfig(mode=mode, users=users, seed=seed, sessions_per_user=sessions, days=days)
+    console = Console()
+    with Progress(console=console) as progress:
+        made = generate_log(config, out, progress)
+    console.print(
+        f"{made.users:,} users, {made.sessions:,} sessions, {made.events:,} clicks, {made.impressions:,} shown: {out}",
+        soft_wrap=True,
+    )
 
 
 @app.command()

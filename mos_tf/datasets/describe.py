@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from mos_tf.datasets.events import DUPLICATE, duplicates, sift
 from mos_tf.datasets.files import find_table, read_batches, read_table
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, TIMESTAMP, USER_ID
+from mos_tf.insight.focus import LONG_SESSION
 from mos_tf.insight.hopping import Hopping, session_hopping
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
@@ -34,6 +36,8 @@ class Description:
         first, last: UTC seconds of the earliest and of the latest event.
         category: the column that `hopping` compares; None, as `hopping` then is, where the log has none.
         hopping: how often neighbouring events agree on it, inside a session and across its end.
+        popularity_slope: of log(events of an item) on log(rank of the item), least squares over the items; NaN for
+            one item.
     """
 
     rows: int
@@ -47,14 +51,11 @@ class Description:
     last: int
     category: str | None
     hopping: Hopping | None
+    popularity_slope: float
 
     def to_json(self) -> str:
         """Returns the same fields as JSON; a share of no pairs, NaN, is null."""
-        described = asdict(self)
-        if self.hopping:
-            shares = described["hopping"]
-            described["hopping"] = {name: None if share != share else share for name, share in shares.items()}
-        return json.dumps(described, indent=2, allow_nan=False)
+        return json.dumps(_without_nan(asdict(self)), indent=2, allow_nan=False)
 
 
 def describe(path: str | Path, category: str | None = None) -> Description:
@@ -90,7 +91,21 @@ def describe(path: str | Path, category: str | None = None) -> Description:
         last=int(events[TIMESTAMP].max()),
         category=category,
         hopping=session_hopping(events, category) if category else None,
+        popularity_slope=_popularity_slope(events[ITEM_ID].value_counts().to_numpy()),
     )
+
+
+def _popularity_slope(counts: np.ndarray) -> float:
+    """The slope for counts in descending order."""
+    if len(counts) < 2:
+        return float("nan")
+    return float(np.polyfit(np.log(np.arange(len(counts)) + 1), np.log(counts), 1)[0])
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(inner) for name, inner in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def _read(file: Path) -> tuple[pd.DataFrame, Counter[str]]:
@@ -128,6 +143,7 @@ def tables(description: Description) -> tuple[Table, ...]:
     size.add_row("events", f"{description.events:,}")
     size.add_row("from", _date(description.first))
     size.add_row("to", _date(description.last))
+    size.add_row("slope of item popularity", f"{description.popularity_slope:.2f}")
     size.add_row("bad rows", f"{bad:,} of {description.rows:,} ({bad / description.rows:.2%})")
     for reason, count in sorted(description.bad_rows.items()):
         size.add_row(f"  {reason}", f"{count:,} ({count / description.rows:.2%})")
@@ -137,12 +153,30 @@ def tables(description: Description) -> tuple[Table, ...]:
         lengths.add_row("max" if quantile == "p100" else quantile, f"{length:,}")
     if description.hopping is None:
         return size, lengths
-    hopping = _table(f"same {description.category}", "share of pairs")
-    hopping.add_row("neighbours inside a session", f"{description.hopping.same_session:.1%}")
-    hopping.add_row("neighbours across a boundary", f"{description.hopping.across_sessions:.1%}")
-    hopping.add_row("random pairs of one user", f"{description.hopping.random_same_user:.1%}")
-    hopping.add_row("pairs of two users", f"{description.hopping.other_users:.1%}")
-    return size, lengths, hopping
+    return size, lengths, *_hopping_tables(description.hopping, str(description.category))
+
+
+def _hopping_tables(hopping: Hopping, category: str) -> tuple[Table, ...]:
+    agreement = _table(f"same {category}", "share of pairs")
+    agreement.add_row("neighbours inside a session", f"{hopping.same_session:.1%}")
+    agreement.add_row("neighbours across a boundary", f"{hopping.across_sessions:.1%}")
+    agreement.add_row("random pairs of one user", f"{hopping.random_same_user:.1%}")
+    agreement.add_row("pairs of two users", f"{hopping.other_users:.1%}")
+    for gap, agreeing in hopping.by_gap.items():
+        agreement.add_row(f"neighbours {gap} apart", f"{agreeing:.1%}")
+    sessions = Table("sessions", "mean", *list(hopping.session_lengths)[1:])
+    for name, figures in {
+        "events of a session": hopping.session_lengths,
+        "sessions of a user": hopping.sessions_per_user,
+        "sessions until a return": hopping.focus.return_lags,
+    }.items():
+        sessions.add_row(name, *(f"{figure:,.3g}" for figure in figures.values()))
+    focus = _table(f"top {category} of a session", "")
+    focus.add_row(f"share of it, {LONG_SESSION} events or more", f"{hopping.focus.top_share:.1%}")
+    focus.add_row("the next session keeps it", f"{hopping.focus.next_keeps_top:.1%}")
+    focus.add_row("was that of an earlier session", f"{hopping.focus.returns:.1%}")
+    focus.add_row("effective number a user", f"{hopping.focus.effective_categories:.1f}")
+    return agreement, sessions, focus
 
 
 def _table(*headings: str) -> Table:

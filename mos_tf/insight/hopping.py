@@ -7,10 +7,21 @@ import pandas as pd
 
 from mos_tf.errors import DataError
 from mos_tf.features import TIMESTAMP, USER_ID
+from mos_tf.insight.focus import Focus, session_focus
+from mos_tf.insight.groups import changes, counts, share, summary
 
 SESSION_GAP = 1800
 SESSION_ID = "session_id"
-_QUANTILES = {"p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
+GAPS = {
+    "< 1 min": 60,
+    "1-5 min": 300,
+    "5-10 min": 600,
+    "10-30 min": 1800,
+    "30-60 min": 3600,
+    "1-4 h": 14_400,
+    "4-24 h": 86_400,
+    "> 1 day": np.inf,
+}
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,8 @@ class Hopping:
         pairs: number of neighbouring pairs by `"same_session"` and `"across_sessions"`.
         session_lengths: `"mean"`, `"p50"`, `"p75"`, `"p90"`, `"p99"` of the events of a session.
         sessions_per_user: the same of the sessions of a user.
+        by_gap: the share of all neighbours of one user by the time between them, inside sessions and across.
+        focus: what single sessions are about, and how often a user returns to it.
     """
 
     same_session: float
@@ -36,6 +49,8 @@ class Hopping:
     pairs: dict[str, int]
     session_lengths: dict[str, float]
     sessions_per_user: dict[str, float]
+    by_gap: dict[str, float]
+    focus: Focus
 
 
 def session_hopping(events: pd.DataFrame, category: str, *, gap_seconds: int = SESSION_GAP) -> Hopping:
@@ -75,18 +90,24 @@ def session_hopping(events: pd.DataFrame, category: str, *, gap_seconds: int = S
     if events.empty:
         raise DataError(f"session hopping needs events with a category. Received: none in column {category!r}")
     user, session, time, label = _in_order(events, category, gap_seconds)
-    new_session = _changes(session)
-    same, across, num_same, num_across = _neighbours(
-        instant=np.cumsum(new_session | _changes(time)) - 1, session=session, user=user, label=label
+    new_session = changes(session)
+    neighbours = _Neighbours.of(
+        instant=np.cumsum(new_session | changes(time)) - 1, session=session, user=user, time=time, label=label
     )
+    within, across = neighbours.same_session, ~neighbours.same_session
     return Hopping(
-        same_session=same,
-        across_sessions=across,
+        same_session=neighbours.agreement(within),
+        across_sessions=neighbours.agreement(across),
         random_same_user=_random_same_user(user, label),
         other_users=_other_users(user, label),
-        pairs={"same_session": num_same, "across_sessions": num_across},
-        session_lengths=_summary(np.bincount(np.cumsum(new_session) - 1)),
-        sessions_per_user=_summary(np.bincount(user[new_session])),
+        pairs={"same_session": neighbours.count(within), "across_sessions": neighbours.count(across)},
+        session_lengths=summary(np.bincount(np.cumsum(new_session) - 1)),
+        sessions_per_user=summary(np.bincount(user[new_session])),
+        by_gap={
+            name: neighbours.agreement((neighbours.gap >= shortest) & (neighbours.gap < longest))
+            for (name, longest), shortest in zip(GAPS.items(), [0, *GAPS.values()], strict=False)
+        },
+        focus=session_focus(user, np.cumsum(new_session) - 1, label),
     )
 
 
@@ -97,88 +118,85 @@ def _in_order(events: pd.DataFrame, category: str, gap_seconds: int) -> tuple[np
     """
     user = pd.factorize(events[USER_ID])[0]
     time = events[TIMESTAMP].to_numpy(dtype=np.int64)
-    label = pd.factorize(events[category])[0]
+    label = pd.factorize(events[category], sort=True)[0]
     if SESSION_ID in events and events[SESSION_ID].notna().all():
         given = pd.factorize(events[SESSION_ID])[0]
         session = np.unique(user * (given.max() + 1) + given, return_inverse=True)[1]
         start = np.full(session.max() + 1, time.max())
         np.minimum.at(start, session, time)
-        order = np.lexsort((time, session, start[session], user))
+        order = np.lexsort((label, time, session, start[session], user))
         session = session[order]
     else:
-        order = np.lexsort((time, user))
+        order = np.lexsort((label, time, user))
         pause = np.diff(time[order], prepend=time[order[:1]]) > gap_seconds
-        session = np.cumsum(_changes(user[order]) | pause)
+        session = np.cumsum(changes(user[order]) | pause)
     return user[order], session, time[order], label[order]
 
 
-def _neighbours(
-    instant: np.ndarray, session: np.ndarray, user: np.ndarray, label: np.ndarray
-) -> tuple[float, float, int, int]:
-    """Returns the shares of agreeing neighbours inside and across sessions, and the numbers of such pairs."""
-    first = np.flatnonzero(_changes(instant))
-    size = np.bincount(instant).astype(float)
-    inside = (size - 1) * _agreement(instant, label, size * (size - 1))
-    # Where instant i ends and i + 1 begins: the pair of the same user, of one session or of two.
-    between = _meeting(instant, label) / (size[:-1] * size[1:])
-    same_user = user[first[:-1]] == user[first[1:]]
-    same_session = same_user & (session[first[:-1]] == session[first[1:]])
-    across = same_user & ~same_session
-    num_same = int(np.sum(size - 1) + np.sum(same_session))
-    num_across = int(np.sum(across))
-    agreeing = np.sum(inside) + np.sum(between[same_session])
-    return _share(agreeing, num_same), _share(np.sum(between[across]), num_across), num_same, num_across
+@dataclass(frozen=True)
+class _Neighbours:
+    """Pairs of neighbouring events of one user: `pairs` of them agree on `agreeing`, expected over all orders."""
+
+    agreeing: np.ndarray
+    pairs: np.ndarray
+    gap: np.ndarray  # seconds
+    same_session: np.ndarray
+
+    @classmethod
+    def of(
+        cls, instant: np.ndarray, session: np.ndarray, user: np.ndarray, time: np.ndarray, label: np.ndarray
+    ) -> "_Neighbours":
+        """The pairs inside every instant, then those where an instant ends and the user's next one begins."""
+        first = np.flatnonzero(changes(instant))
+        size = np.bincount(instant).astype(float)
+        inside = (size - 1) * _agreement(instant, label, size * (size - 1))
+        between = _meeting(instant, label) / (size[:-1] * size[1:])
+        same_user = user[first[:-1]] == user[first[1:]]
+        gap = np.abs(np.diff(time[first]))[same_user]
+        same_session = (session[first[:-1]] == session[first[1:]])[same_user]
+        return cls(
+            agreeing=np.concatenate([inside, between[same_user]]),
+            pairs=np.concatenate([size - 1, np.ones(len(gap))]),
+            gap=np.concatenate([np.zeros(len(size)), gap]),
+            same_session=np.concatenate([np.ones(len(size), dtype=bool), same_session]),
+        )
+
+    def count(self, chosen: np.ndarray) -> int:
+        return int(np.sum(self.pairs[chosen]))
+
+    def agreement(self, chosen: np.ndarray) -> float:
+        return share(np.sum(self.agreeing[chosen]), np.sum(self.pairs[chosen]))
 
 
 def _random_same_user(user: np.ndarray, label: np.ndarray) -> float:
     """Every event with a random other one of its user; a user of one event has none."""
     size = np.bincount(user).astype(float)
     agreeing = size * _agreement(user, label, size * (size - 1))
-    return _share(np.sum(agreeing), np.sum(size[size > 1]))
+    return share(np.sum(agreeing), np.sum(size[size > 1]))
 
 
 def _other_users(user: np.ndarray, label: np.ndarray) -> float:
     """Every event with a random event of another user."""
-    users, labels, count = _counts(user, label)
+    users, labels, count = counts(user, label)
     size = np.bincount(user)
     if len(size) < 2:
         return float("nan")
     others = (np.bincount(label)[labels] - count) / (len(user) - size[users])
-    return _share(np.sum(count * others), len(user))
+    return share(np.sum(count * others), len(user))
 
 
 def _agreement(group: np.ndarray, label: np.ndarray, ordered_pairs: np.ndarray) -> np.ndarray:
     """Returns, for every group, the share of its ordered pairs of distinct events that agree; 0 without a pair."""
-    groups, _, count = _counts(group, label)
+    groups, _, count = counts(group, label)
     agreeing = np.bincount(groups, weights=count * (count - 1))
     return np.divide(agreeing, ordered_pairs, out=np.zeros_like(agreeing), where=ordered_pairs > 0)
 
 
 def _meeting(instant: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Returns Σ_a m_i(a) m_{i+1}(a) for every instant i but the last."""
-    instants, labels, count = _counts(instant, label)
+    instants, labels, count = counts(instant, label)
     keys = instants * (labels.max() + 1) + labels
     following = keys + labels.max() + 1
     at = np.minimum(np.searchsorted(keys, following), len(keys) - 1)
     products = np.where(keys[at] == following, count * count[at], 0)
     return np.bincount(instants, weights=products)[:-1]
-
-
-def _counts(group: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns group, label and number of events of every (group, label) that occurs, in that order."""
-    width = label.max() + 1
-    keys, count = np.unique(group * width + label, return_counts=True)
-    return keys // width, keys % width, count
-
-
-def _changes(values: np.ndarray) -> np.ndarray:
-    """Returns bool [N], true at the first and wherever a value differs from the one before."""
-    return np.concatenate([[True], values[1:] != values[:-1]])
-
-
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")
-
-
-def _summary(values: np.ndarray) -> dict[str, float]:
-    return {"mean": float(values.mean())} | {name: float(np.quantile(values, q)) for name, q in _QUANTILES.items()}

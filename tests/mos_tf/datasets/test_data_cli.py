@@ -18,7 +18,7 @@ def mos_data(*arguments):
     return result
 
 
-@pytest.mark.parametrize("command", ["fetch", "describe", "convert"])
+@pytest.mark.parametrize("command", ["fetch", "generate", "describe", "convert"])
 def test_help_has_an_example(command):
     result = mos_data(command, "--help")
     assert result.exit_code == 0
@@ -29,6 +29,14 @@ def test_describe_prints_tables_and_writes_json(tmp_path):
     result = mos_data("describe", write_data_dir(tmp_path, LOG), "--json", tmp_path / "described.json")
     assert result.exit_code == 0 and "history length" in result.output
     assert json.loads((tmp_path / "described.json").read_text())["events"] == 9
+
+
+def test_generate_makes_a_log_that_describe_reads(tmp_path):
+    result = mos_data("generate", "--out", tmp_path / "made", "--users", 3, "--mode", "no_signal", "--sessions", 4)
+    assert result.exit_code == 0 and "3 users" in result.output
+    assert mos_data("describe", tmp_path / "made").exit_code == 0
+    assert mos_data("generate", "--out", tmp_path / "made", "--users", 0).exit_code == 2
+    assert mos_data("generate", "--out", tmp_path / "made", "--mode", "random").exit_code == 2
 
 
 def test_convert_says_what_it_made_and_what_it_did_not_read(tmp_path):

@@ -1,6 +1,7 @@
 import io
 import json
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -64,9 +65,24 @@ def test_json_has_no_nan(tmp_path):
     assert (hopping["same_session"], hopping["across_sessions"], hopping["other_users"]) == (1, None, None)
 
 
+def test_the_slope_of_popularity_is_that_of_counts_over_ranks(tmp_path):
+    clicks = [event("anna", f"i{rank}", 60 * rank + n) for rank in (1, 2, 4) for n in range(16 // rank)]
+    found = describe(write_data_dir(tmp_path, clicks) / "events.parquet")
+    # 16, 8 and 4 clicks at ranks 1, 2 and 3.
+    assert found.popularity_slope == pytest.approx(np.polyfit(np.log([1, 2, 3]), np.log([16, 8, 4]), 1)[0])
+
+
 def test_the_tables_show_the_figures(tmp_path):
     text = shown(describe(write_data_dir(tmp_path, LOG)))
-    for figure in ("1970-01-02 00:00:00 UTC", "3 of 8 (37.50%)", "missing_user", "1 (12.50%)", "100.0%"):
+    for figure in (
+        "1970-01-02 00:00:00 UTC",
+        "3 of 8 (37.50%)",
+        "missing_user",
+        "1 (12.50%)",
+        "100.0%",
+        "neighbours 1-5 min apart",
+        "effective number",
+    ):
         assert figure in text
 
 

@@ -88,6 +88,25 @@ def test_a_share_without_any_pair_is_nan():
     assert hopping.pairs == {"same_session": 0, "across_sessions": 0}
 
 
+def test_agreement_by_the_time_between_neighbours():
+    hopping = session_hopping(
+        log(
+            ("u", "1", 0, "a"),
+            ("u", "1", 0, "a"),  # one instant: no time between them
+            ("u", "1", 59, "b"),
+            ("u", "1", 119, "b"),
+            ("u", "2", 119 + 3_600, "b"),
+            ("v", "3", 119 + 3_600, "b"),
+            ("u", "4", 119 + 90_000, "a"),
+            ("u", "4", 119 + 90_300, "b"),
+        ),
+        "category",
+    )
+    found = {gap: share for gap, share in hopping.by_gap.items() if not isnan(share)}
+    # 3,719 to 90,119 are 86,400 seconds, the first gap of more than a day.
+    assert found == {"< 1 min": 0.5, "1-5 min": 1, "5-10 min": 0, "1-4 h": 1, "> 1 day": 0}
+
+
 def test_missing_columns_and_an_empty_category_are_named():
     with pytest.raises(DataError, match="colour"):
         session_hopping(log(("u", "s", 1, "a")), "colour")

@@ -1,0 +1,1 @@
+"""Made logs whose themes, tastes and click probabilities are known."""
