@@ -9,11 +9,13 @@ import keras
 if keras.backend.backend() == "tensorflow":
     from mos_tf.ragged.tensorflow_backend import (
         INDEX,
+        at_most,
         bound,
         concrete,
         count,
         flat_nonzero,
         joint_ids,
+        look_up,
         repeat,
         stable_argsort,
         take,
@@ -22,11 +24,13 @@ if keras.backend.backend() == "tensorflow":
 elif keras.backend.backend() == "jax":
     from mos_tf.ragged.jax_backend import (
         INDEX,
+        at_most,
         bound,
         concrete,
         count,
         flat_nonzero,
         joint_ids,
+        look_up,
         repeat,
         stable_argsort,
         take,
@@ -40,11 +44,13 @@ else:
 
 __all__ = [
     "INDEX",
+    "at_most",
     "bound",
     "concrete",
     "count",
     "flat_nonzero",
     "joint_ids",
+    "look_up",
     "repeat",
     "stable_argsort",
     "take",

@@ -63,3 +63,22 @@ def joint_ids(rows: Any, ids: Any) -> tuple[Any, Any]:
     new = (rows[1:] != rows[:-1]) | (ids[1:] != ids[:-1])
     numbers = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(new.astype(jnp.int32))])[: rows.shape[0]]
     return jnp.zeros_like(numbers).at[order].set(numbers), rows.shape[0]
+
+
+def look_up(table: Any, ids: Any) -> Any:
+    """Returns table[ids], any number of look-ups in a table of few numbers; XLA needs no help with its gradient."""
+    return take(jnp.asarray(table), ids)
+
+
+def at_most(limit: int, value: Any, rule: str, way_out: str, then: Any) -> Any:
+    """Returns `then` if `value` <= `limit`, else raises ValueError; under `jax.jit`, from a callback."""
+
+    def check(value: Any) -> None:
+        if value > limit:
+            raise ValueError(f"{rule}. Received: {int(value)}, limit {limit}; {way_out}")
+
+    if isinstance(value, jax.core.Tracer):
+        jax.debug.callback(check, value)
+    else:
+        check(value)
+    return then

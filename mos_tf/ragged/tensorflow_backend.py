@@ -87,3 +87,33 @@ def joint_ids(rows: Any, ids: Any) -> tuple[Any, Any]:
     width = tf.reduce_max(tf.concat([ids, tf.zeros([1], ids.dtype)], axis=0)) + 1
     distinct, numbers = tf.unique(rows * width + ids, out_idx=tf.int64)
     return numbers, tf.shape(distinct, out_type=tf.int64)[0]
+
+
+def look_up(table: Any, ids: Any) -> Any:
+    """Returns table[ids], any number of look-ups in a table of few numbers.
+
+    The gradient counts into bins (2 ns a look-up) instead of scattering (20 ns).
+
+    Args:
+        table: float32 or float64 [n].
+        ids: int [...], in [0, n).
+    """
+
+    @tf.custom_gradient
+    def looked_up(table: tf.Tensor) -> tuple:
+        size = table.shape[0]
+
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            flat = tf.cast(tf.reshape(ids, [-1]), tf.int32)
+            return tf.math.bincount(flat, tf.reshape(upstream, [-1]), minlength=size, maxlength=size)
+
+        return tf.gather(table, ids), gradient
+
+    return looked_up(tf.convert_to_tensor(table))
+
+
+def at_most(limit: int, value: Any, rule: str, way_out: str, then: Any) -> Any:
+    """Returns `then` if `value` <= `limit`, else raises InvalidArgumentError when it runs: eager, in a graph, served."""
+    fits = tf.debugging.Assert(value <= limit, [f"{rule}. Received:", value, f"limit {limit}; {way_out}"])
+    with tf.control_dependencies([] if fits is None else [fits]):
+        return tf.identity(then)
