@@ -113,7 +113,7 @@ def look_up(table: Any, ids: Any) -> Any:
 
 
 def at_most(limit: int, value: Any, rule: str, way_out: str, then: Any) -> Any:
-    """Returns `then` if `value` <= `limit`, else raises InvalidArgumentError when it runs: eager, in a graph, served."""
+    """Returns `then` if `value` <= `limit`, else raises InvalidArgumentError when it runs, also where it is served."""
     fits = tf.debugging.Assert(value <= limit, [f"{rule}. Received:", value, f"limit {limit}; {way_out}"])
     with tf.control_dependencies([] if fits is None else [fits]):
         return tf.identity(then)
