@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mos_tf.features import Feature, FeatureSpec
     from mos_tf.layers import HistoryAffinity, MixtureOfSequence, ThemeRouter
-    from mos_tf.models import SequenceRanker
+    from mos_tf.models import FirstStage, ItemTable, Objective, SequenceRanker
     from mos_tf.request import Request
     from mos_tf.vocabulary import Vocabulary
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "Feature": "mos_tf.features",
     "FeatureSpec": "mos_tf.features",
+    "FirstStage": "mos_tf.models",
     "HistoryAffinity": "mos_tf.layers",
+    "ItemTable": "mos_tf.models",
     "MixtureOfSequence": "mos_tf.layers",
+    "Objective": "mos_tf.models",
     "Request": "mos_tf.request",
     "SequenceRanker": "mos_tf.models",
     "ThemeRouter": "mos_tf.layers",
@@ -25,8 +28,11 @@ _HOMES = {
 __all__ = [
     "Feature",
     "FeatureSpec",
+    "FirstStage",
     "HistoryAffinity",
+    "ItemTable",
     "MixtureOfSequence",
+    "Objective",
     "Request",
     "SequenceRanker",
     "ThemeRouter",

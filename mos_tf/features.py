@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, PositiveInt, field_validator, model_validator
 
 ITEM_ID = "item_id"
 TIMESTAMP = "timestamp"
@@ -24,15 +24,25 @@ class Feature(BaseModel):
     Args:
         name: lower-case identifier; the `tf.Example` keys are made of it.
         of: `"item"` (travels with history events and with candidates, one shared vocabulary),
-            `"event"` (history only), `"candidate"` (candidates only) or `"context"` (once a request).
-        kind: `"categorical"` (strings, looked up in a vocabulary) or `"numeric"` (float32).
+            `"event"` (history only), `"candidate"` (candidates only), `"context"` (once a request) or
+            `"item_table"` (of items, too, but never in a request: the model holds an `ItemTable` and looks it up).
+        kind: `"categorical"` (strings, looked up in a vocabulary) or `"numeric"` (float32); in the item table also
+            `"tags"` (any number of strings an item) and `"vector"` (`dim` floats an item, such as an image's).
+        hash_buckets: number of ids of a categorical or tags feature that has no vocabulary: its strings are hashed.
+            Two strings may share an id; the empty string has one of its own, the last.
+        dim: width of a vector.
+
+    Raises:
+        ValueError: a kind, `hash_buckets` or `dim` where the feature cannot have it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    of: Literal["item", "event", "candidate", "context"]
-    kind: Literal["categorical", "numeric"] = "categorical"
+    of: Literal["item", "event", "candidate", "context", "item_table"]
+    kind: Literal["categorical", "numeric", "tags", "vector"] = "categorical"
+    hash_buckets: PositiveInt | None = None
+    dim: PositiveInt | None = None
 
     @field_validator("name")
     @classmethod
@@ -43,6 +53,30 @@ class Feature(BaseModel):
                 f"a feature name is a lower-case identifier other than {sorted(reserved)}. Received: name={name!r}"
             )
         return name
+
+    @model_validator(mode="after")
+    def _kind_fits(self) -> Self:
+        if self.kind in ("tags", "vector") and self.of != "item_table":
+            raise ValueError(
+                f"only the item table holds {self.kind}, since a request has one scalar an event. "
+                f"Received: name={self.name!r}, of={self.of!r}; use of='item_table'"
+            )
+        if self.hash_buckets is not None and not self.has_ids:
+            raise ValueError(
+                "hash_buckets is for categorical and tags features. "
+                f"Received: name={self.name!r}, kind={self.kind!r}, hash_buckets={self.hash_buckets}"
+            )
+        if (self.dim is not None) != (self.kind == "vector"):
+            raise ValueError(
+                "a vector, and nothing else, has a dim. "
+                f"Received: name={self.name!r}, kind={self.kind!r}, dim={self.dim}"
+            )
+        return self
+
+    @property
+    def has_ids(self) -> bool:
+        """True where the values are strings that become ids."""
+        return self.kind in ("categorical", "tags")
 
 
 class Column(BaseModel):
@@ -62,7 +96,7 @@ class Column(BaseModel):
 
     @property
     def categorical(self) -> bool:
-        """True where the strings become ids of the vocabulary named `feature`."""
+        """True where the strings become ids of the vocabulary named `feature`, or its hash buckets."""
         return self.dtype == "string" and self.role != "user"
 
 
@@ -75,7 +109,8 @@ class FeatureSpec(BaseModel):
     Args:
         features: the further features.
         theme_token: name of the categorical item feature whose values the `ThemeRouter` groups into themes
-            (the finest category-like attribute with support), or `"item_id"` where items are dense.
+            (the finest category-like attribute with support), or `"item_id"` where items are dense. It travels in
+            requests.
         format_version: version of the request format; a reader refuses one it does not know.
 
     Raises:
@@ -119,18 +154,30 @@ class FeatureSpec(BaseModel):
 
     @property
     def item_categoricals(self) -> tuple[str, ...]:
-        """Categorical features that both history and candidates carry: the levels at which they can match."""
+        """Categorical features that histories and candidates of a request carry: the levels at which they can match."""
         return (ITEM_ID, *(f.name for f in self.features if f.of == "item" and f.kind == "categorical"))
 
     @property
     def categoricals(self) -> tuple[str, ...]:
-        """Every feature that has a vocabulary."""
-        return (ITEM_ID, *(f.name for f in self.features if f.kind == "categorical"))
+        """Every feature of a request that has a vocabulary."""
+        hashed = self.hash_buckets
+        travelling = (f.name for f in self.features if f.of != "item_table" and f.kind == "categorical")
+        return (ITEM_ID, *(name for name in travelling if name not in hashed))
+
+    @property
+    def hash_buckets(self) -> dict[str, int]:
+        """Number of hash buckets of every feature that is hashed, in requests or in the item table."""
+        return {f.name: f.hash_buckets for f in self.features if f.hash_buckets is not None}
 
     @property
     def item_features(self) -> tuple[str, ...]:
-        """Features looked up from the items file (all but the item id)."""
+        """Features of a request looked up from the items file (all but the item id)."""
         return tuple(f.name for f in self.features if f.of == "item")
+
+    @property
+    def table_features(self) -> tuple[Feature, ...]:
+        """Features of items that the model itself looks up, by item id."""
+        return tuple(f for f in self.features if f.of == "item_table")
 
     def columns(self, *, labels: bool = True) -> tuple[Column, ...]:
         """Returns every `tf.Example` key of a request, in a fixed order; `labels=False` leaves the label out."""

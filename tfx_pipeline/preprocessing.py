@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from mos_tf.datasets.tensors import hash_user_ids
+from mos_tf.datasets.tensors import hash_ids, hash_user_ids
 from mos_tf.features import USER_ID, FeatureSpec
 
 Tensors = Mapping[str, tf.Tensor | tf.RaggedTensor]
@@ -17,7 +17,8 @@ def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> Tenso
 
     Categorical strings become ids: 0..V-1 of the feature's vocabulary, V for everything else. A feature has one
     vocabulary, shared by history and candidates and counted over both, in the file `<feature>` of the transform's
-    assets. User ids become int64 fingerprints. Numbers pass; the model standardises them itself.
+    assets. A feature with hash buckets has none: its ids are those of `hash_ids`, as in a notebook. User ids become
+    int64 fingerprints. Numbers pass; the model standardises them itself.
 
     Args:
         inputs: tensors of a batch of raw requests by column key: RaggedTensors for lists, dense ones for scalars.
@@ -33,10 +34,13 @@ def preprocessing_fn(inputs: Tensors, custom_config: Mapping[str, Any]) -> Tenso
         )
         for feature in spec.categoricals
     }
+    hash_buckets = spec.hash_buckets
     outputs = {}
     for column in spec.columns(labels=False):
         value = inputs[column.key]
-        if column.categorical:
+        if column.feature in hash_buckets:
+            value = hash_ids(value, hash_buckets[column.feature])
+        elif column.categorical:
             value = tft.apply_vocabulary(value, vocabularies[column.feature], num_oov_buckets=1)
         outputs[column.key] = value
     outputs[USER_ID] = hash_user_ids(inputs[USER_ID])

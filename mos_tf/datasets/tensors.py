@@ -28,6 +28,24 @@ def hash_user_ids(user_ids: tf.Tensor) -> tf.Tensor:
     return tf.strings.to_hash_bucket_fast(user_ids, 2**63 - 1)
 
 
+def hash_ids(strings: tf.Tensor | tf.RaggedTensor, buckets: int) -> tf.Tensor | tf.RaggedTensor:
+    """Returns the int64 ids of a feature without a vocabulary, in the form of the strings.
+
+    Args:
+        strings: values; "" is unknown.
+        buckets: B; known strings get ids 0..B-1, the same in every process, the unknown one gets B.
+
+    Example:
+
+    >>> hash_ids(tf.constant(["tea", "milk", ""]), buckets=100).numpy().tolist()
+    [11, 82, 100]
+    """
+    if isinstance(strings, tf.RaggedTensor):
+        return strings.with_flat_values(hash_ids(strings.flat_values, buckets))
+    hashed = tf.strings.to_hash_bucket_fast(strings, buckets)
+    return tf.where(tf.equal(strings, ""), tf.cast(buckets, tf.int64), hashed)
+
+
 def encode(
     features: Mapping[str, tf.Tensor | tf.RaggedTensor],
     spec: FeatureSpec,
@@ -38,10 +56,13 @@ def encode(
     Args:
         features: tensors by column key, as `tf.io.parse_example` gives them.
         spec: what they are.
-        tables: look-up table of each categorical feature, by the feature's name.
+        tables: look-up table of each of `spec.categoricals`, by the feature's name.
     """
+    hash_buckets = spec.hash_buckets
 
     def ids(value: tf.Tensor | tf.RaggedTensor, feature: str) -> tf.Tensor | tf.RaggedTensor:
+        if feature in hash_buckets:
+            return hash_ids(value, hash_buckets[feature])
         if isinstance(value, tf.RaggedTensor):
             return value.with_flat_values(tables[feature].lookup(value.flat_values))
         return tables[feature].lookup(value)

@@ -123,7 +123,6 @@ class MixtureOfSequence(keras.layers.Layer):
         self.num_themes = (num_themes,) if isinstance(num_themes, int) else tuple(sorted(num_themes))
         self.window = window
         self.routing_unit = _one_of("routing_unit", routing_unit, ("item", "session"))
-        self.router: Any = router
         for expert in experts:
             _one_of("experts", expert, EXPERTS)
         self.experts = tuple(expert for expert in EXPERTS if expert in experts)
@@ -144,6 +143,8 @@ class MixtureOfSequence(keras.layers.Layer):
         self.combination = fusion
         # A gate over a single expert has nothing to weigh.
         self.fusion = Fusion(fusion if len(self.experts) > 1 else "mean", dtype=self.dtype_policy, name="fusion")
+        # Last, where `make_router` puts it, too: the order of the weights is that of an optimizer's state in a file.
+        self.router: Any = router
 
     def make_router(self, num_tokens: int, **kwargs: Any) -> ThemeRouter:
         """Creates the router of this mixture's themes over `num_tokens` token ids, yet to be adapted.

@@ -1,4 +1,4 @@
-"""What a ranker learns of its training requests before the first step: sessions for themes, a sample of numbers."""
+"""What a ranker learns of its training requests before the first step: themes, priors and quantiles of numbers."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,10 +6,34 @@ import numpy as np
 import tensorflow as tf
 
 from mos_tf.errors import DataError
-from mos_tf.features import HISTORY, REQUEST_TIME, TIMESTAMP, USER_ID
+from mos_tf.features import CANDIDATE, HISTORY, REQUEST_TIME, TIMESTAMP, USER_ID
+from mos_tf.layers.sessions import SESSION_GAP
+from mos_tf.models.scoring import ScoringModel
 
-SESSION_GAP = 1800
 MAX_CANDIDATES = 200_000
+
+
+def adapt_ranker(ranker: ScoringModel, batches: Iterable) -> None:
+    """Sets a ranker's themes, priors and quantiles from (features, label) of training requests, and says so."""
+    if ranker.router and not ranker.router.adapted:
+        sessions, tokens = theme_sessions(batches, ranker.spec.theme_token, ranker.session_gap)
+        ranker.router.adapt(sessions, tokens)
+        print(
+            f"{ranker.name}: adapted {'/'.join(map(str, ranker.router.num_themes))} themes of "
+            f"{ranker.spec.theme_token} on {len(tokens):,} events in {len(np.unique(sessions)):,} sessions",
+            flush=True,
+        )
+    priors = ranker.candidate_numbers.priors
+    if priors is not None:
+        for features, label in batches:
+            told = ranker.with_item_features(features)
+            ids = {name: told[CANDIDATE + name].flat_values.numpy() for name in priors.num_ids}
+            users = tf.gather(features[USER_ID], label.value_rowids()).numpy()
+            priors.count(ids, users, label.flat_values.numpy())
+    compute = tf.function(lambda features: ranker.numbers(features, training=True), reduce_retracing=True)
+    numbers = number_sample(batches, compute)
+    ranker.head.adapt(numbers)
+    print(f"{ranker.name}: adapted quantiles of {numbers.shape[1]} numbers on {len(numbers):,} candidates", flush=True)
 
 
 def theme_sessions(

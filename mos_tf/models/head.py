@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from mos_tf.encoders.base import Shape
+from mos_tf.layers.cross import Cross
 from mos_tf.layers.piecewise_linear import PiecewiseLinearEmbedding
 
 
@@ -15,7 +16,9 @@ class RankingHead(keras.layers.Layer):
     """Adds the logits of two towers (this project's formulation).
 
         logit_φ = MLP([u, clip(standardised φ, ±4)]) + w · e
-        logit   = logit_φ + MLP([h ⊙ v_c, v_c, evidence])        last layer starts at zero
+        logit   = logit_φ + MLP([h ⊙ v_c, v_c, evidence]) + w' · Cross([φ, h ⊙ v_c, v_c, evidence])
+
+    (the last layers of the second and third term start at zero; the third is there where `cross_layers` > 0)
 
     φ are the numbers of a candidate (affinity and numeric features), u and e their piecewise-linear embedding and its
     code, h the sequence layer's vector, v_c the candidate's; the request's context counts as evidence. So training
@@ -25,6 +28,7 @@ class RankingHead(keras.layers.Layer):
         number_units: hidden widths of the tower of numbers.
         sequence_units: hidden widths of the tower of the sequence.
         dropout: on the hidden layers of both.
+        cross_layers: DCN-v2 layers over what both towers see, for products across them.
     """
 
     def __init__(
@@ -32,12 +36,14 @@ class RankingHead(keras.layers.Layer):
         number_units: tuple[int, ...] = (128, 128),
         sequence_units: tuple[int, ...] = (64,),
         dropout: float = 0.1,
+        cross_layers: int = 0,
         **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
         self.number_units = tuple(number_units)
         self.sequence_units = tuple(sequence_units)
         self.dropout = dropout
+        self.cross_layers = cross_layers
         self.standardise = keras.layers.Normalization(axis=-1, dtype="float32", name="standardise")
         self.embed_numbers = PiecewiseLinearEmbedding(name="embed_numbers")
         self.code_weights = keras.layers.Dense(
@@ -45,6 +51,11 @@ class RankingHead(keras.layers.Layer):
         )
         self.number_tower = self._tower(self.number_units, "number_tower")
         self.sequence_tower = self._tower(self.sequence_units, "sequence_tower")
+        self.crosses = [Cross(name=f"cross_{order}", dtype=self.dtype_policy) for order in range(cross_layers)]
+        if cross_layers:
+            self.cross_weights = keras.layers.Dense(
+                1, kernel_initializer="zeros", use_bias=False, name="cross_weights", dtype=self.dtype_policy
+            )
 
     def _tower(self, units: tuple[int, ...], name: str) -> keras.Sequential:
         layers: list[keras.layers.Layer] = []
@@ -63,7 +74,12 @@ class RankingHead(keras.layers.Layer):
         self.embed_numbers.build((None, numbers))
         self.code_weights.build((None, numbers * self.embed_numbers.num_bins))
         self.number_tower.build((None, numbers * (self.embed_numbers.embedding_dim + 1)))
-        self.sequence_tower.build((None, vectors_shape[-1] + candidates_shape[-1] + evidence_shape[-1]))
+        sequence = vectors_shape[-1] + candidates_shape[-1] + evidence_shape[-1]
+        self.sequence_tower.build((None, sequence))
+        if self.crosses:
+            for cross in self.crosses:
+                cross.build((None, numbers + sequence))
+            self.cross_weights.build((None, numbers + sequence))
         self.built = True
 
     def adapt(self, numbers: np.ndarray) -> None:
@@ -80,14 +96,29 @@ class RankingHead(keras.layers.Layer):
         """Returns φ standardised and clipped to ±4, [M, J]."""
         return ops.clip(self.standardise(numbers), -4.0, 4.0)
 
-    def call(self, numbers: Any, vectors: Any, candidates: Any, evidence: Any, training: bool | None = None) -> Any:
-        """Returns logits, float32 [M]."""
+    def number_logits(self, numbers: Any, training: bool | None = None) -> Any:
+        """Returns logit_φ, float32 [M]: what the numbers alone say."""
         embedded, code = self.embed_numbers(numbers)
         logit = self.number_tower(ops.concatenate([embedded, self.standardised(numbers)], axis=-1), training=training)
-        logit += ops.cast(self.code_weights(code), "float32")
+        return ops.squeeze(logit + ops.cast(self.code_weights(code), "float32"), axis=-1)
+
+    @property
+    def number_weights(self) -> list[keras.Variable]:
+        """The trainable weights behind `number_logits`."""
+        layers = (self.embed_numbers, self.number_tower, self.code_weights)
+        return [weight for layer in layers for weight in layer.trainable_weights]
+
+    def call(self, numbers: Any, vectors: Any, candidates: Any, evidence: Any, training: bool | None = None) -> Any:
+        """Returns logits, float32 [M]."""
         sequence = ops.concatenate([vectors * candidates, candidates, evidence], axis=-1)
-        logit += self.sequence_tower(sequence, training=training)
-        return ops.squeeze(logit, axis=-1)
+        logit = self.sequence_tower(sequence, training=training)
+        if self.crosses:
+            first = ops.concatenate([ops.cast(self.standardised(numbers), sequence.dtype), sequence], axis=-1)
+            crossed = first
+            for cross in self.crosses:
+                crossed = cross(first, crossed)
+            logit += ops.cast(self.cross_weights(crossed), "float32")
+        return self.number_logits(numbers, training) + ops.squeeze(logit, axis=-1)
 
     def get_config(self) -> dict:
         return {
@@ -95,4 +126,5 @@ class RankingHead(keras.layers.Layer):
             "number_units": list(self.number_units),
             "sequence_units": list(self.sequence_units),
             "dropout": self.dropout,
+            "cross_layers": self.cross_layers,
         }

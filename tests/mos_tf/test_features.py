@@ -94,3 +94,50 @@ def test_the_theme_token_is_a_categorical_item_feature(token):
 def test_a_format_version_of_the_future_is_refused():
     with pytest.raises(ValidationError, match="format_version"):
         FeatureSpec(format_version=2)
+
+
+TABLE = FeatureSpec(
+    features=(
+        Feature(name="category", of="item", hash_buckets=20),
+        Feature(name="brand", of="item_table"),
+        Feature(name="tags", of="item_table", kind="tags", hash_buckets=9),
+        Feature(name="image", of="item_table", kind="vector", dim=64),
+    ),
+    theme_token="category",
+)
+
+
+def test_what_the_item_table_holds_travels_in_no_request_and_needs_no_vocabulary_there():
+    travelling = {column.feature for column in TABLE.columns()}
+    assert not travelling & {"brand", "tags", "image"}
+    assert TABLE.categoricals == ("item_id",) and TABLE.item_features == ("category",)
+    assert [feature.name for feature in TABLE.table_features] == ["brand", "tags", "image"]
+
+
+def test_a_hashed_feature_has_no_vocabulary_but_is_a_level_and_a_theme_token():
+    assert TABLE.hash_buckets == {"category": 20, "tags": 9}
+    assert TABLE.item_categoricals == ("item_id", "category")
+
+
+def test_a_spec_with_an_item_table_survives_json():
+    assert FeatureSpec.model_validate_json(TABLE.model_dump_json()) == TABLE
+
+
+def test_a_theme_token_travels_in_requests():
+    with pytest.raises(ValidationError, match="Received: theme_token='brand'"):
+        FeatureSpec(features=TABLE.features, theme_token="brand")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"of": "item", "kind": "tags"}, "use of='item_table'"),
+        ({"of": "item_table", "kind": "vector"}, "dim=None"),
+        ({"of": "item", "dim": 3}, "dim=3"),
+        ({"of": "item", "kind": "numeric", "hash_buckets": 5}, "hash_buckets=5"),
+        ({"of": "item", "hash_buckets": 0}, "hash_buckets"),
+    ],
+)
+def test_a_kind_that_a_feature_cannot_have_is_refused(wrong, message):
+    with pytest.raises(ValidationError, match=message):
+        Feature(name="x", **wrong)

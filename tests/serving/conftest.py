@@ -32,6 +32,7 @@ def randomise(ranker: SequenceRanker) -> None:
     rng = np.random.default_rng(0)
     for weight in ranker.trainable_weights:
         weight.assign(rng.normal(scale=0.2, size=weight.shape))
+    ranker.embed.seen.assign(tf.ones_like(ranker.embed.seen.value))  # as training would have shown every item
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from mos_tf import Feature, FeatureSpec, Request, Vocabulary
 from mos_tf.datasets.tensors import encode, parse_spec
+from mos_tf.models import ItemTable
 
 SPEC = FeatureSpec(
     features=(
@@ -16,6 +18,20 @@ SPEC = FeatureSpec(
         Feature(name="price", of="event", kind="numeric"),
         Feature(name="channel", of="event"),
         Feature(name="store", of="context"),
+    ),
+    theme_token="category",
+)
+# The same requests, read with every kind of feature: channels hashed, and what the model looks up itself.
+RICH_SPEC = FeatureSpec(
+    features=(
+        *(
+            feature.model_copy(update={"hash_buckets": 7}) if feature.name == "channel" else feature
+            for feature in SPEC.features
+        ),
+        Feature(name="brand", of="item_table"),
+        Feature(name="weight", of="item_table", kind="numeric"),
+        Feature(name="tags", of="item_table", kind="tags"),
+        Feature(name="image", of="item_table", kind="vector", dim=4),
     ),
     theme_token="category",
 )
@@ -70,17 +86,36 @@ def vocabularies() -> dict[str, Vocabulary]:
         "category": Vocabulary([f"category-{i}" for i in range(CATEGORIES)]),
         "channel": Vocabulary([f"channel-{i}" for i in range(3)]),
         "store": Vocabulary([f"store-{i}" for i in range(5)]),
+        "brand": Vocabulary(["brand-0", "brand-1"]),
+        "tags": Vocabulary(["even", "third"]),
     }
 
 
-def planted_dataset(batch_size: int = 32, seed: int = 0, requests: list[Request] | None = None) -> tf.data.Dataset:
+def planted_item_table() -> ItemTable:
+    """Returns what `RICH_SPEC` has of the items; the last one is not listed."""
+    items = range(ITEMS - 1)
+    catalogue = pd.DataFrame(
+        {
+            "item_id": [f"item-{i}" for i in items],
+            "brand": [f"brand-{i % 2}" for i in items],
+            "weight": [float(i) for i in items],
+            "tags": [["even"] * (i % 2 == 0) + ["third"] * (i % 3 == 0) for i in items],
+            "image": list(np.random.default_rng(0).normal(size=(ITEMS - 1, 4))),
+        }
+    )
+    return ItemTable.from_items(catalogue, RICH_SPEC, vocabularies())
+
+
+def planted_dataset(
+    batch_size: int = 32, seed: int = 0, requests: list[Request] | None = None, spec: FeatureSpec = SPEC
+) -> tf.data.Dataset:
     """Returns batches of (features, label) as `load_requests` gives them."""
     requests = planted_requests(seed=seed) if requests is None else requests
-    serialized = [request.to_example(SPEC).SerializeToString() for request in requests]
+    serialized = [request.to_example(spec).SerializeToString() for request in requests]
     tables = {name: vocabulary.table() for name, vocabulary in vocabularies().items()}
 
     def tensors(batch: tf.Tensor) -> tuple[dict, tf.RaggedTensor]:
-        features = encode(tf.io.parse_example(batch, parse_spec(SPEC)), SPEC, tables)
+        features = encode(tf.io.parse_example(batch, parse_spec(spec)), spec, tables)
         return features, features.pop("label")
 
     return tf.data.Dataset.from_tensor_slices(serialized).batch(batch_size).map(tensors)

@@ -205,9 +205,14 @@ def _check_functional_model(make, case: Case, folder: Path) -> None:
 
 
 def _check_saved_model(layer, case: Case, folder: Path) -> None:
-    """Through the loader that TensorFlow Serving uses, which knows no composite tensors."""
     inputs = case.inputs()
-    expected = call(layer, inputs)
+    flat_signature(layer, inputs, folder / "saved")
+    vectors = session_answer(inputs, folder / "saved")
+    np.testing.assert_allclose(vectors, call(layer, inputs).flat_values, rtol=1e-5, atol=1e-6)
+
+
+def flat_signature(layer, inputs: dict, directory: Path) -> None:
+    """Saves a layer as a SavedModel that takes flat values and row splits by name."""
     module = tf.Module()
     module.variables_ = [weight.value for weight in layer.weights]
     names = list(inputs)
@@ -222,11 +227,14 @@ def _check_saved_model(layer, case: Case, folder: Path) -> None:
         return {"vectors": call(layer, rows).flat_values}
 
     module.serve = serve
-    tf.saved_model.save(module, str(folder / "saved"), signatures={"serving_default": serve})
+    tf.saved_model.save(module, str(directory), signatures={"serving_default": serve})
+
+
+def session_answer(inputs: dict, directory: Path) -> np.ndarray:
+    """Asks a SavedModel through the loader that TensorFlow Serving uses, which knows no composite tensors."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(folder / "saved"))
+        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(directory))
         served = meta.signature_def["serving_default"]
-        feed = {served.inputs[f"{n}_values"].name: inputs[n].flat_values.numpy() for n in names}
-        feed |= {served.inputs[f"{n}_splits"].name: inputs[n].row_splits.numpy() for n in names}
-        vectors = session.run(served.outputs["vectors"].name, feed)
-    np.testing.assert_allclose(vectors, expected.flat_values, rtol=1e-5, atol=1e-6)
+        feed = {served.inputs[f"{n}_values"].name: inputs[n].flat_values.numpy() for n in inputs}
+        feed |= {served.inputs[f"{n}_splits"].name: inputs[n].row_splits.numpy() for n in inputs}
+        return session.run(served.outputs["vectors"].name, feed)

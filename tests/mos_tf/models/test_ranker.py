@@ -10,6 +10,7 @@ from mos_tf import FeatureSpec, MixtureOfSequence, SequenceRanker
 from mos_tf.encoders import DIN
 from mos_tf.errors import DataError
 from mos_tf.models.adaptation import theme_sessions
+from mos_tf.moe import GShard
 from tests.support.ranked_requests import SPEC, planted_dataset, planted_requests, vocabularies
 
 
@@ -57,7 +58,7 @@ def test_requests_without_events_or_candidates_are_valid(trained):
     scores = trained(features)
     assert scores.row_lengths().numpy().tolist() == [0, 3, 0]
     assert np.isfinite(scores.flat_values).all()
-    assert np.isfinite(trained.compute_loss(features, label, scores))
+    assert np.isfinite(trained.compute_loss(features, label, trained(features, logits=True)))
     nothing = {name: value[:0] for name, value in features.items()}
     assert trained(nothing).flat_values.shape == (0,)
 
@@ -65,13 +66,13 @@ def test_requests_without_events_or_candidates_are_valid(trained):
 def test_a_batch_without_any_candidate_has_a_loss_of_zero(trained):
     dataset = planted_dataset(requests=planted_requests(lengths=(3,), candidates=(0,)), batch_size=1)
     features, label = next(iter(dataset))
-    assert float(trained.compute_loss(features, label, trained(features))) == 0.0
+    assert float(trained.compute_loss(features, label, trained(features, logits=True))) == 0.0
 
 
 def test_gradients_reach_every_weight_and_are_finite(trained):
     features, label = next(iter(planted_dataset(batch_size=64)))
     with tf.GradientTape() as tape:
-        loss = trained.compute_loss(features, label, trained(features))
+        loss = trained.compute_loss(features, label, trained(features, logits=True))
     gradients = tape.gradient(loss, [weight.value for weight in trained.trainable_weights])
     for weight, gradient in zip(trained.trainable_weights, gradients, strict=True):
         assert gradient is not None, f"no gradient reaches {weight.path}"
@@ -197,3 +198,27 @@ def test_the_default_ranker_is_a_mixture_of_sequence_around_din():
     ranker = SequenceRanker(FeatureSpec(), {"item_id": 500})
     assert isinstance(ranker.sequence, MixtureOfSequence) and isinstance(ranker.sequence.global_expert, DIN)
     assert ranker.router.num_themes == (8, 32, 128)
+
+
+@pytest.mark.slow
+def test_themes_learn_on_in_fit_and_come_back_from_the_file(tmp_path):
+    mixture = MixtureOfSequence(DIN(hidden_units=8, num_heads=2), num_themes=(2, 4), routing_unit="session")
+    mixture.make_router(vocabularies()["category"].num_ids, learn=True)
+    ranker = small_ranker(mixture)
+    ranker.compile(keras.optimizers.Adam(0.01))
+    ranker.adapt(planted_dataset())
+    before = np.array(ranker.router.embeddings)
+    ranker.fit(planted_dataset(), epochs=1, verbose=0)
+    assert np.abs(np.asarray(ranker.router.embeddings) - before).max() > 1e-3
+    ranker.save(tmp_path / "ranker.keras")
+    reloaded = keras.saving.load_model(tmp_path / "ranker.keras")
+    features, _ = next(iter(planted_dataset(batch_size=8)))
+    np.testing.assert_array_equal(reloaded(features).flat_values, ranker(features).flat_values)
+
+
+@pytest.mark.slow
+def test_a_counterpart_trains_in_the_ranker_and_shows_its_load():
+    ranker = small_ranker(GShard(DIN(hidden_units=8, num_heads=2), num_experts=4, name="moe"))
+    ranker.compile()
+    history = ranker.fit(planted_dataset(), epochs=1, verbose=0).history
+    assert 0 < history["moe_entropy"][0] <= np.log(4) + 1e-6

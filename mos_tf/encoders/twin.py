@@ -1,0 +1,241 @@
+"""`TWIN`: target attention over the events that the attention itself finds most relevant in a lifelong history."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.ragged import Pairs, Rows, Tiles, keep, null_softmax, pair_rows, row_lengths, splits_of, tile_rows
+from mos_tf.ragged.backend import bound, count, stable_argsort, take
+
+_DAY = 86400.0  # seconds
+_BLOCK = 8  # candidates of one row that are scored together: more share an event's look-up, fewer waste less
+_FAN = 8  # tiles of k survivors that meet in one round of the search
+_ABSENT = -1e30  # relevance where there is no event
+
+
+@keras.saving.register_keras_serializable("mos_tf")
+class TWIN(SequenceEncoder):
+    """TWo-stage Interest Network: one relevance both searches the whole history and attends to what it found.
+
+        a_tch = (K_h x_t) · (Q_h v_c) / √width − β_h log(1 + rank_t) − γ_h log(1 + days_t)
+        S_c   = the k events with the highest max_h (a_tch − a_0h)                      general search unit
+        h_c   = [V_h (Σ_{t ∈ S_c} w_tch x_t) + w_0ch n_h]                               exact search unit
+
+    with w the softmax of a over S_c and a null key of score a_0, whose value n is what an empty history gives. Both
+    stages score alike, so the search misses nothing that attention would have weighed (the paper's consistency); an
+    event is as relevant as it is to the head that it speaks to most. Selecting is not differentiated, the scores of the
+    selected are. The side bias discounts old events, by rank from the end and, where times are given, by age.
+
+    Keys, queries and values are linear, so none is computed per event: K_hᵀ Q_h v_c meets the events as they are, and
+    V_h the sum of them. The paper's output projection is left to the layer that follows.
+
+    Args:
+        num_selected: k, events that a candidate attends to.
+        num_heads: heads, each with its own relevance over its own slice of the values.
+        output_dim: width of the result, a multiple of `num_heads`; default the history's.
+
+    Raises:
+        ValueError: an output width that the heads do not divide, or nothing to select.
+
+    References:
+        Chang et al., "TWIN: TWo-stage Interest Network for Lifelong User Behavior Modeling in CTR Prediction at
+        Kuaishou", KDD 2023.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> history = tf.RaggedTensor.from_row_lengths(tf.random.normal([5, 8]), [5, 0])
+    >>> TWIN()(history, tf.random.normal([2, 8])).shape
+    TensorShape([2, 8])
+    """
+
+    def __init__(self, num_selected: int = 50, num_heads: int = 4, output_dim: int | None = None, **kwargs: Any):
+        super().__init__(output_dim=output_dim, **kwargs)
+        if num_selected < 1:
+            raise ValueError(
+                f"TWIN attends to at least one event. Received: num_selected={num_selected}; give 1 or more"
+            )
+        self.num_selected = num_selected
+        self.num_heads = num_heads
+        self.evidence_dim = 2 * num_heads
+
+    def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
+        super().build(history_shape, candidates_shape)
+        if self.output_dim % self.num_heads:
+            raise ValueError(
+                "TWIN's heads share the output evenly. "
+                f"Received: output_dim={self.output_dim}, num_heads={self.num_heads}; make the first a multiple"
+            )
+        self.query = self._dense(candidates_shape[-1], "query")
+        self.key = self._dense(history_shape[-1], "key")
+        self.value = self._dense(history_shape[-1], "value")
+        heads = (self.num_heads,)
+        self.recency_slope = self.add_weight(shape=heads, initializer=_spread, name="recency_slope")
+        self.age_slope = self.add_weight(shape=heads, initializer="zeros", name="age_slope")
+        self.null_score = self.add_weight(shape=heads, initializer="zeros", name="null_score")
+        self.null_value = self.add_weight(shape=(self.output_dim,), initializer="zeros", name="null_value")
+
+    def _dense(self, input_dim: int, name: str) -> keras.layers.Dense:
+        layer = keras.layers.Dense(self.output_dim, use_bias=False, name=name, dtype=self.dtype_policy)
+        layer.build((None, input_dim))
+        return layer
+
+    def encode(self, history: Rows, candidates: Any, candidate_rows: Any = None, time: Any = None) -> Encoded:
+        tiles = tile_rows(history)
+        num_candidates = count(candidates)
+        queries = self._queries(candidates)
+        discounts = self._discounts(tiles, time)
+        slots = self._search(history, tiles, discounts, queries, candidate_rows)
+        selected = tile_rows(slots)
+        slot = selected.cut(slots.values)
+        events = take(history.values, take(ops.reshape(tiles.index, (-1,)), slot))
+        scores = ops.matmul(events, ops.transpose(take(queries, selected.row), (0, 2, 1)))
+        # Softmax in float32: under mixed precision the sum of the selected would round away.
+        scores = ops.cast(scores, "float32") - take(ops.reshape(discounts, (-1, self.num_heads)), slot)
+        null_score = ops.cast(self.null_score, "float32")
+        attention = null_softmax(scores, selected.valid, selected.row, num_candidates, null_score)
+        pooled = ops.matmul(ops.transpose(ops.cast(attention.weights, events.dtype), (0, 2, 1)), events)
+        pooled = ops.segment_sum(pooled, selected.row, num_segments=num_candidates)
+        vectors = ops.matmul(ops.transpose(pooled, (1, 0, 2)), self._per_head(self.value))
+        vectors = ops.reshape(ops.transpose(vectors, (1, 0, 2)), (-1, self.output_dim))
+        null_weight = ops.repeat(attention.null_weight, self.output_dim // self.num_heads, axis=1)
+        vectors += ops.cast(null_weight, vectors.dtype) * self.null_value
+        evidence = ops.concatenate([attention.logsumexp, attention.null_weight], axis=1)
+        return Encoded(vectors, ops.cast(evidence, vectors.dtype))
+
+    def _per_head(self, projection: keras.layers.Dense) -> Any:
+        """A projection's kernel by head, [heads, input_dim, width]."""
+        kernel = ops.cast(projection.kernel, self.compute_dtype)
+        return ops.transpose(ops.reshape(kernel, (kernel.shape[0], self.num_heads, -1)), (1, 0, 2))
+
+    def _queries(self, candidates: Any) -> Any:
+        """[M, dim] → [M, heads, dim of events]: what each head asks, in the space of the events."""
+        query, key = self._per_head(self.query), self._per_head(self.key)
+        folded = ops.matmul(query, ops.transpose(key, (0, 2, 1))) * query.shape[-1] ** -0.5
+        return ops.transpose(ops.matmul(candidates[None], folded), (1, 0, 2))
+
+    def _discounts(self, tiles: Tiles, time: Any) -> Any:
+        """What old events lose in relevance, float32 [B, T, heads]."""
+        recency = ops.log1p(ops.cast(tiles.rank, "float32"))[..., None] * ops.cast(self.recency_slope, "float32")
+        if time is None:
+            return recency
+        days = tiles.cut(ops.cast(time, "float32") / _DAY)
+        return recency + ops.log1p(days)[..., None] * ops.cast(self.age_slope, "float32")
+
+    def _search(self, history: Rows, tiles: Tiles, discounts: Any, queries: Any, candidate_rows: Any) -> Rows:
+        """Finds each candidate's most relevant events, as M rows of slots in the tiles, best first."""
+        events, queries = ops.stop_gradient(tiles.cut(history.values)), ops.stop_gradient(queries)
+        discounts = ops.stop_gradient(discounts + ops.cast(self.null_score, "float32"))
+        if candidate_rows is None:
+            pairs, splits = pair_rows(tiles.splits, None, count(tiles.row)), tiles.splits
+            asked = queries[:, :, None]
+        else:
+            order = stable_argsort(candidate_rows)
+            per_row = ops.segment_sum(ops.ones_like(order), candidate_rows, num_segments=history.num_rows)
+            blocks = tile_rows(Rows(order, splits_of(per_row)), _BLOCK)
+            pairs = pair_rows(tiles.splits, blocks.row)
+            splits = splits_of(take(row_lengths(tiles.splits), blocks.row))
+            asked = ops.transpose(take(queries, take(order, blocks.index)), (0, 2, 1, 3))
+        relevance = _relevance(events, discounts, tiles.valid, asked, pairs)
+        best, address = _tournament(relevance, splits, self.num_selected, count(history.values))
+        if candidate_rows is None:
+            best, address = best[:, 0], address[:, 0]
+        else:
+            place = stable_argsort(order)
+            best, address = take(blocks.join(best), place), take(blocks.join(address), place)
+        return _slots(best, address, pairs, *relevance.shape[1:])
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "num_selected": self.num_selected, "num_heads": self.num_heads}
+
+
+def _spread(shape: Shape, dtype: Any = None) -> Any:
+    """From no discount to a steep one, so that heads differ from the start."""
+    return 0.5 * ops.arange(shape[0], dtype=dtype)
+
+
+def _relevance(events: Any, discounts: Any, valid: Any, asked: Any, pairs: Pairs) -> Any:
+    """Scores blocks of C candidates against tiles of T events of their row.
+
+    Args:
+        events: [B, T, dim].
+        discounts: float32 [B, T, heads].
+        valid: bool [B, T].
+        asked: [blocks, heads, C, dim], queries.
+        pairs: P pairs of a tile and a block.
+
+    Returns:
+        float32 [P, C, T], the largest over the heads; `_ABSENT` where there is no event.
+    """
+    _, heads, lanes, dim = asked.shape
+    kernels = ops.transpose(ops.reshape(asked, (-1, heads * lanes, dim)), (0, 2, 1))
+    scores = ops.matmul(pairs.of_members(events), pairs.of_candidates(kernels))
+    scores = ops.reshape(ops.cast(scores, "float32"), (-1, events.shape[1], heads, lanes))
+    relevance = ops.max(scores - pairs.of_members(discounts)[..., None], axis=2, initial=_ABSENT)
+    return ops.transpose(ops.where(pairs.of_members(valid)[..., None], relevance, _ABSENT), (0, 2, 1))
+
+
+def _tournament(scores: Any, splits: Any, k: int, size: Any) -> tuple[Any, Any]:
+    """Finds the k highest scores of each block's lanes, of equal ones the earlier.
+
+    Dense top-k wants rows of one width, so the scores meet in rounds, each of which keeps k of about `_FAN` · k. Only
+    the last is as wide as the longest row, whose length is by then `_FAN`² times less.
+
+    Args:
+        scores: float32 [P, C, T], the tiles of each block, block after block.
+        splits: int [blocks + 1], of the tiles.
+        k: how many.
+        size: N, which no row exceeds.
+
+    Returns:
+        (best, address): [blocks, C, k], scores, highest first, `_ABSENT` behind the end of a short row, and where they
+        stand in the flat scores.
+    """
+    address = None
+    span = scores.shape[-1]
+    for width in (-(-_FAN * k // span), _FAN):
+        tiles = tile_rows(Rows(scores, splits), width)
+        meeting = ops.where(tiles.valid, tiles.index, count(scores))
+        scores, address = _round(scores, address, meeting, k)
+        splits, span = tiles.splits, span * width
+    longest = bound(ops.max(row_lengths(splits), initial=1), -(-size // span))
+    meeting = splits[:-1, None] + ops.arange(longest, dtype=splits.dtype)
+    return _round(scores, address, ops.where(meeting < splits[1:, None], meeting, count(scores)), k)
+
+
+def _round(scores: Any, address: Any, meeting: Any, k: int) -> tuple[Any, Any]:
+    """Keeps the k best of the groups that meet.
+
+    Args:
+        scores: float32 [G, C, n].
+        address: int [G, C, n], where the scores came from; None: from where they are.
+        meeting: int [Q, width], groups; G stands for none.
+        k: how many.
+
+    Returns:
+        (scores, address), each [Q, C, k].
+    """
+    _, lanes, n = scores.shape
+    behind = [[0, 1], [0, 0], [0, 0]]
+    width = ops.shape(meeting)[1]
+    met = take(ops.pad(scores, behind, constant_values=_ABSENT), meeting)
+    met = ops.reshape(ops.transpose(met, (0, 2, 1, 3)), (-1, lanes, width * n))
+    best, position = ops.top_k(met, k)
+    index = meeting.dtype
+    position = ops.cast(position, index)
+    row = ops.arange(count(meeting), dtype=index)[:, None, None] * ops.cast(width, index)
+    group = take(ops.reshape(meeting, (-1,)), row + position // n)
+    found = (group * lanes + ops.arange(lanes, dtype=index)[:, None]) * n + position % n
+    return best, found if address is None else take(ops.reshape(ops.pad(address, behind), (-1,)), found)
+
+
+def _slots(best: Any, address: Any, pairs: Pairs, lanes: int, width: int) -> Rows:
+    """Turns addresses [M, k] in the relevance [P, lanes, width] into M rows of slots, without those of no event."""
+    num_candidates, k = count(best), best.shape[1]
+    rows = Rows(ops.reshape(address, (-1,)), ops.arange(num_candidates + 1, dtype=address.dtype) * k)
+    found = keep(rows, ops.reshape(best > _ABSENT, (-1,))).rows(rows.values)
+    pair = found.values // (lanes * width)
+    tile = pair if pairs.member is None else take(pairs.member, pair)
+    return Rows(tile * width + found.values % width, found.splits)
