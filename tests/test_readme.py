@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 
 from mos_tf.datasets.config import load_config
@@ -58,6 +60,17 @@ def test_every_link_leads_to_a_file():
     assert links and [link for link in links if not (ROOT / link).is_file()] == []
 
 
+def test_the_new_encoder_of_the_readme_fits_into_a_mixture():
+    _, encoder, _ = blocks("python")
+    made: dict = {}
+    exec(encoder, made)
+    history = tf.RaggedTensor.from_row_lengths(tf.random.normal([5, 8]), [5, 0])
+    candidates = tf.RaggedTensor.from_row_lengths(tf.random.normal([3, 8]), [1, 2])
+    assert made["mixture"](history, candidates).shape.as_list() == [2, None, 8]
+    mean = made["MeanPooling"]()(history, tf.zeros([2, 8]))
+    np.testing.assert_allclose(mean, [np.mean(history.values, axis=0), np.zeros(8)], atol=1e-6)
+
+
 @pytest.mark.slow
 def test_every_command_and_all_code_run_in_the_order_of_the_readme(tmp_path, monkeypatch):
     small = yaml.safe_load((ROOT / CONFIG).read_text())
@@ -75,7 +88,7 @@ def test_every_command_and_all_code_run_in_the_order_of_the_readme(tmp_path, mon
     spec, requests, _ = load_config(tmp_path / CONFIG)
     convert(tmp_path / "build/demo/data", tmp_path / "requests", spec, requests)
     train_files = sorted((tmp_path / "requests" / "Split-train").iterdir())
-    notebook, client = blocks("python")
+    notebook, _, client = blocks("python")
     monkeypatch.chdir(tmp_path)
     with served(tmp_path, serve):
         mos(tmp_path, rank)

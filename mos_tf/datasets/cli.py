@@ -10,6 +10,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from mos_tf.datasets.generator.config import GeneratorConfig, Mode
+from mos_tf.quiet import quiet_imports
 
 _DEFAULTS = GeneratorConfig()
 
@@ -73,6 +74,7 @@ def generate(
 def describe(
     path: Annotated[Path, typer.Argument(help="Data directory, or an events file (.parquet or .csv).")],
     category: Annotated[str | None, typer.Option(help="Column whose agreement between neighbours is shown.")] = None,
+    probe: Annotated[bool, typer.Option("--probe", help="Also tell whether themes help on this log.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
 ) -> None:
     """Describe a log: users, items, events, history lengths, time, bad rows and session hopping.
@@ -88,6 +90,13 @@ def describe(
         console.print(table)
     if json_file is not None:
         json_file.write_text(description.to_json() + "\n", encoding="utf-8")
+    if probe:
+        with quiet_imports():
+            from mos_tf.insight import probe as probing
+
+        with console.status("probing themes by gradient boosting"):
+            found = probing.probe_themes(path, token=category)
+        console.print(probing.table(found), found.verdict, soft_wrap=True)
 
 
 @app.command()

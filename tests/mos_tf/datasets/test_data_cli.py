@@ -39,6 +39,14 @@ def test_generate_makes_a_log_that_describe_reads(tmp_path):
     assert mos_data("generate", "--out", tmp_path / "made", "--mode", "random").exit_code == 2
 
 
+@pytest.mark.slow
+def test_describe_can_probe_whether_themes_help(tmp_path):
+    mos_data("generate", "--out", tmp_path / "made", "--users", 300)
+    result = mos_data("describe", tmp_path / "made", "--probe")
+    assert result.exit_code == 0
+    assert "learned themes" in result.output and "AUC gains at least" in result.output
+
+
 def test_convert_says_what_it_made_and_what_it_did_not_read(tmp_path):
     content = {"spec": SPEC.model_dump(mode="json"), "requests": config().model_dump(mode="json"), "training": {}}
     (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(content))
