@@ -16,6 +16,7 @@ CANDIDATE = "candidate_"
 
 Role = Literal["user", "history", "candidate", "context", "label"]
 DType = Literal["string", "int64", "float32"]
+Kind = Literal["categorical", "numeric", "tags", "vector"]  # the last two only in an item table
 
 
 class Feature(BaseModel):
@@ -40,7 +41,7 @@ class Feature(BaseModel):
 
     name: str
     of: Literal["item", "event", "candidate", "context", "item_table"]
-    kind: Literal["categorical", "numeric", "tags", "vector"] = "categorical"
+    kind: Kind = "categorical"
     hash_buckets: PositiveInt | None = None
     dim: PositiveInt | None = None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from mos_tf.datasets.files import find_table, read_table
 from mos_tf.datasets.hashing import hash_strings
 from mos_tf.errors import DataError
-from mos_tf.features import ITEM_ID
+from mos_tf.features import ITEM_ID, Kind
 
 WEEK_SECONDS = 604_800
 
@@ -67,7 +67,7 @@ class Tables:
         """Returns int64 item codes, -1 for an item that neither the items nor a list knows."""
         return self._index.get_indexer(pd.Index(item_ids, dtype=object))
 
-    def feature(self, name: str, kind: Literal["categorical", "numeric"]) -> np.ndarray:
+    def feature(self, name: str, kind: Kind) -> np.ndarray:
         """Returns a feature by item code, [M + 1]; the last, code -1, is that of an unknown item.
 
         What is not known is "" (categorical) or 0 (numeric).
@@ -143,7 +143,7 @@ def weekly_counts(item_ids: np.ndarray, timestamps: np.ndarray, end: int) -> tup
     )
 
 
-def clean(values: pd.Series, kind: Literal["categorical", "numeric"]) -> np.ndarray:
+def clean(values: pd.Series, kind: Kind) -> np.ndarray:
     """Returns strings (object) or float32 without gaps: what is missing becomes "" or 0."""
     if kind == "numeric":
         return pd.to_numeric(values, errors="coerce").fillna(0).to_numpy(dtype=np.float32)

@@ -11,7 +11,7 @@ from mos_tf.ragged.backend import bound, count, stable_argsort, take
 
 _DAY = 86400.0  # seconds
 _BLOCK = 8  # candidates of one row that are scored together: more share an event's look-up, fewer waste less
-_FAN = 8  # tiles of k survivors that meet in one round of the search
+_FAN = 16  # how many times k scores meet in one round of the search: top-k pays by the row more than by its width
 _ABSENT = -1e30  # relevance where there is no event
 
 
@@ -170,11 +170,13 @@ def _relevance(events: Any, discounts: Any, valid: Any, asked: Any, pairs: Pairs
         float32 [P, C, T], the largest over the heads; `_ABSENT` where there is no event.
     """
     _, heads, lanes, dim = asked.shape
-    kernels = ops.transpose(ops.reshape(asked, (-1, heads * lanes, dim)), (0, 2, 1))
-    scores = ops.matmul(pairs.of_members(events), pairs.of_candidates(kernels))
-    scores = ops.reshape(ops.cast(scores, "float32"), (-1, events.shape[1], heads, lanes))
-    relevance = ops.max(scores - pairs.of_members(discounts)[..., None], axis=2, initial=_ABSENT)
-    return ops.transpose(ops.where(pairs.of_members(valid)[..., None], relevance, _ABSENT), (0, 2, 1))
+    kernels = ops.reshape(asked, (-1, heads * lanes, dim))
+    # Events in the last axis: what follows then runs along memory.
+    scores = ops.einsum("pqd,ptd->pqt", pairs.of_candidates(kernels), pairs.of_members(events))
+    scores = ops.reshape(ops.cast(scores, "float32"), (-1, heads, lanes, events.shape[1]))
+    discounts = pairs.of_members(ops.transpose(discounts, (0, 2, 1)))
+    relevance = ops.max(scores - discounts[:, :, None], axis=1, initial=_ABSENT)
+    return ops.where(pairs.of_members(valid)[:, None], relevance, _ABSENT)
 
 
 def _tournament(scores: Any, splits: Any, k: int, size: Any) -> tuple[Any, Any]:

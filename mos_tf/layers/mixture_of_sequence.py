@@ -129,8 +129,9 @@ class MixtureOfSequence(keras.layers.Layer):
         self.theme_weights = _one_of("theme_weights", theme_weights, ("shared", "own"))
         self.session_gap = session_gap
         self.encoder = encoder
-        self.global_expert = encoder if "global" in self.experts else None
-        self.short_expert = self.theme_expert = None
+        self.global_expert: Any = encoder if "global" in self.experts else None
+        self.short_expert: Any = None
+        self.theme_expert: Any = None
         if "short" in self.experts:
             own = copy_encoder(encoder, "short_term_encoder")
             self.short_expert = ShortTermExpert(own, window, name="short_expert", dtype=self.dtype_policy)

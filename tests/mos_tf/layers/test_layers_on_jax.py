@@ -65,4 +65,4 @@ def test_mixture_routing_and_affinity_give_the_same_on_jax(tmp_path):
 
 
 if __name__ == "__main__":
-    np.savez(Path(sys.argv[1]), **answers())
+    np.savez(Path(sys.argv[1]), **answers())  # type: ignore[arg-type]
