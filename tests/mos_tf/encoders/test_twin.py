@@ -23,7 +23,7 @@ def test_twin_gives_the_same_on_jax(tmp_path):
 @settings(max_examples=25)
 @given(st.lists(st.sampled_from([0, 1, 31, 33, 70, 700]), min_size=1, max_size=4), st.integers(1, 9), st.data())
 def test_the_search_finds_each_candidates_best_whatever_the_rounds_it_takes(lengths, num_selected, data):
-    """With k = 1 the rounds meet at 32 and 256 events, so 700 take all three; 9 candidates of a row fill two blocks."""
+    """With k = 1 the rounds meet at 32 and 512 events, so 700 take all three; 9 candidates of a row fill two blocks."""
     rows = data.draw(st.lists(st.integers(0, len(lengths) - 1), max_size=20))
     layer = _layer(num_selected=num_selected)
     disturb(layer)
