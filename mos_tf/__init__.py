@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mos_tf.features import Feature, FeatureSpec
+    from mos_tf.flops import cost
     from mos_tf.layers import HistoryAffinity, MixtureOfSequence, ThemeRouter
     from mos_tf.models import FirstStage, ItemTable, Objective, SequenceRanker
     from mos_tf.request import Request
@@ -23,6 +24,7 @@ _HOMES = {
     "SequenceRanker": "mos_tf.models",
     "ThemeRouter": "mos_tf.layers",
     "Vocabulary": "mos_tf.vocabulary",
+    "cost": "mos_tf.flops",
 }
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "SequenceRanker",
     "ThemeRouter",
     "Vocabulary",
+    "cost",
 ]
 
 

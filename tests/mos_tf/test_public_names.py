@@ -17,6 +17,7 @@ PUBLIC = {
         "SequenceRanker",
         "ThemeRouter",
         "Vocabulary",
+        "cost",
     ],
     "mos_tf.encoders": ["DIN", "Encoded", "HSTU", "Mamba4Rec", "SDIM", "SequenceEncoder", "TWIN", "TransAct"],
     "mos_tf.moe": ["DSelectK", "ExpertChoice", "GShard"],

@@ -1,0 +1,43 @@
+"""Parts of a `SequenceRanker`: embeddings, the parts of its sequence layer, and the head."""
+
+import keras
+import numpy as np
+
+from mos_tf.flops.encoders import weights_of
+from mos_tf.flops.parts import Part, parts
+from mos_tf.flops.sequences import Sequences
+from mos_tf.layers import MixtureOfSequence
+from mos_tf.models import SequenceRanker
+from mos_tf.models.head import RankingHead
+
+
+@parts.register
+def _(ranker: SequenceRanker, sequences: Sequences, themes: Sequences | None = None) -> dict[str, Part]:
+    sequences = sequences._replace(one_each=False)  # a ranker always says whose the candidates are
+    time = [] if ranker.event_time is None else ranker.event_time.trainable_weights
+    return {
+        "embedding": Part(_embedded(ranker, sequences), ranker.embed.trainable_weights + time),
+        **parts(ranker.sequence, sequences, themes),
+        "head": Part(sequences.asked * _of_a_candidate(ranker.head), ranker.head.trainable_weights),
+    }
+
+
+def _embedded(ranker: SequenceRanker, sequences: Sequences) -> float:
+    """Tables are looked up; numbers and vectors are projected, the vectors as if no item came twice."""
+    embed, total = ranker.embed, 0.0
+    # A graph leaves out what nobody reads, and a mixture of affinity alone reads no event.
+    read = not isinstance(ranker.sequence, MixtureOfSequence) or ranker.sequence.experts
+    for role, times in (("history", sequences.events if read else 0.0), ("candidate", sequences.asked)):
+        names = [*(name for _, name in embed.columns[role]), *embed.vectors]
+        total += times * weights_of(embed.projections[name] for name in names if name in embed.projections)
+    return total
+
+
+def _of_a_candidate(head: RankingHead) -> int:
+    towers = (*head.number_tower.layers, *head.sequence_tower.layers)
+    dense = [head.code_weights, *(layer for layer in towers if isinstance(layer, keras.layers.Dense))]
+    for cross in head.crosses:
+        dense += [cross.weigh] if cross.down is None else [cross.down, cross.weigh]
+    if head.crosses:
+        dense.append(head.cross_weights)
+    return int(np.prod(head.embed_numbers.kernel.shape)) + weights_of(dense)
