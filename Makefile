@@ -3,11 +3,12 @@
 bin := .venv/bin
 outside_the_run := not shared and not tf_serving
 
-.PHONY: help setup demo quality test test-slow lint types lock clean
+.PHONY: help setup demo quality bench-layers test test-slow lint types lock clean
 
 help:
 	@echo "make demo       from real logs to ranked products, once through everything; STEPS=200 trains that many steps"
 	@echo "make quality    the demo's ranker beside its baselines, over three seeds; after make demo"
+	@echo "make bench-layers  the layers' speed and memory beside padded Keras and other mixtures; some 20 minutes"
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff"
@@ -24,6 +25,9 @@ demo: setup
 
 quality: setup
 	$(bin)/python -m benchmarks.demo_quality
+
+bench-layers: setup
+	$(bin)/python -m benchmarks.layers compare
 
 test: setup
 	$(bin)/pytest
