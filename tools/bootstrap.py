@@ -67,7 +67,7 @@ def make_venv() -> None:
     """Makes an empty environment in place of whatever lies there."""
     machine.check(ROOT)
     shutil.rmtree(VENV, ignore_errors=True)
-    say(f"making .venv with Python {platform.python_version()} (about 3.5 GB; details in {LOG.relative_to(ROOT)})")
+    say(f"making .venv with Python {platform.python_version()} (about 4 GB; details in {LOG.relative_to(ROOT)})")
     run_logged([BASE / "bin" / f"python{VERSION}", "-m", "venv", VENV], LOG)
 
 
@@ -83,7 +83,8 @@ def install() -> None:
     requirements.write_text(without(LOCK.read_text(), elsewhere))
     say("installing the lock")
     uv: list[str | Path] = [PYTHON, "-m", "uv", "pip"]
-    options: list[str | Path] = ["--python", PYTHON, "--no-build-isolation"]
+    # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set, as images often do, each import of TFX would take 20 s.
+    options: list[str | Path] = ["--python", PYTHON, "--no-build-isolation", "--compile-bytecode"]
     run_logged([*uv, "sync", *options, "--require-hashes", requirements], LOG)
     run_logged([*uv, "install", *options, "--no-deps", *wheels, FARMHASH, "--editable", ROOT], LOG)
 

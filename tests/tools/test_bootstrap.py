@@ -56,6 +56,12 @@ def test_the_second_call_does_nothing(home, commands):
     assert len(commands) == 4
 
 
+def test_what_is_installed_is_compiled_for_good_also_where_python_writes_no_bytecode(home, commands):
+    bootstrap.main()
+    assert all("--compile-bytecode" in command for command in commands if " -m uv " in command)
+    assert commands.count_of(" -m uv ") == 2
+
+
 def test_half_an_install_is_made_anew(home, commands):
     commands.fails_at = " sync "
     with pytest.raises(CommandError):
