@@ -1,5 +1,6 @@
 """What the mixture costs: against its plain encoder, and against the mixtures a user would otherwise take."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from benchmarks.layers.models import MODELS, mixture_name
 from benchmarks.layers.results import Bar, Row
 from benchmarks.layers.sizes import Sizes
 from benchmarks.layers.steps import ragged_step
+from mos_tf.encoders.base import SequenceEncoder
 from mos_tf.moe import DSelectK, ExpertChoice, GShard
 
 MIXED = {"DIN": 1.8, "TransAct": 1.8, "Mamba4Rec": 1.8, "SDIM": 2.5}  # encoder → wanted step time / plain
@@ -25,7 +27,7 @@ def mixture(encoder: str, sizes: Sizes) -> list[Row]:
         "mixture": mixture_of(make(), sizes),
         "light": mixture_of(make(), sizes, experts=("short", "theme")),
     }
-    batch = _batch(encoder, sizes)
+    batch = mixture_batch(encoder, sizes)
     times = alternate({side: ragged_step(layer, batch) for side, layer in layers.items()}, sizes)
     full, light = (ratio(times, side, "plain") for side in ("mixture", "light"))
     name, group = mixture_name(encoder), "mixture against its plain encoder"
@@ -41,15 +43,9 @@ def counterparts(encoder: str, sizes: Sizes) -> list[Row]:
     At inference behaviour of the gates: GShard always dispatches the second choice, with room for it, and DSelect-k's
     selectors are decided, as they are after training.
     """
-    make, batch = MODELS[encoder].ragged, _batch(encoder, sizes)
+    make, batch = MODELS[encoder].ragged, mixture_batch(encoder, sizes)
     sides = {"mixture": ragged_step(mixture_of(make(), sizes), batch)}
-    for dispatch in ("request", "event"):
-        others = {
-            "GShard": GShard(make(), _NUM_EXPERTS, dispatch, capacity_factor=_NUM_EXPERTS / 2),
-            "DSelect-k": DSelectK(make(), _NUM_EXPERTS, dispatch),
-            "Expert Choice": ExpertChoice(make(), _NUM_EXPERTS, dispatch, capacity_factor=2.0),
-        }
-        sides |= {f"{name}, {dispatch}s": _decided_step(layer, batch) for name, layer in others.items()}
+    sides |= {name: _decided_step(layer, batch) for name, layer in mixtures_of_experts(make).items()}
     times = alternate(sides, sizes)
     return [
         Row(
@@ -65,7 +61,21 @@ def counterparts(encoder: str, sizes: Sizes) -> list[Row]:
     ]
 
 
-def _batch(encoder: str, sizes: Sizes) -> Batch:
+def mixtures_of_experts(make: Callable[[], SequenceEncoder]) -> dict[str, Any]:
+    """Returns the others around an encoder, 2 of 8 experts each, by name and what they dispatch."""
+    return {
+        f"{name}, {dispatch}s": layer
+        for dispatch in ("request", "event")
+        for name, layer in {
+            "GShard": GShard(make(), _NUM_EXPERTS, dispatch, capacity_factor=_NUM_EXPERTS / 2),
+            "DSelect-k": DSelectK(make(), _NUM_EXPERTS, dispatch),
+            "Expert Choice": ExpertChoice(make(), _NUM_EXPERTS, dispatch, capacity_factor=2.0),
+        }.items()
+    }
+
+
+def mixture_batch(encoder: str, sizes: Sizes) -> Batch:
+    """Returns requests of equal length, as many as take some tenth of a second."""
     number = sizes.batch // 4 if encoder in ("DIN", "SDIM") else sizes.quadratic_batch
     return make_batch([sizes.events] * number, sizes.dim)
 

@@ -47,11 +47,13 @@ class PaddedDIN(keras.layers.Layer):
         scores = ops.where(valid[..., None], scores, -1e30)
         null = ops.broadcast_to(self.null_score, (ops.shape(history)[0], 1, self.num_heads))
         weights = ops.softmax(ops.concatenate([scores, null], axis=1), axis=1)
-        heads = ops.matmul(ops.transpose(weights[:, :-1], (0, 2, 1)), self.value(history))
+        # Linear, too, so the values' projection meets what each head has pooled, one slice a head.
+        pooled = ops.matmul(ops.transpose(weights[:, :-1], (0, 2, 1)), history)
         width = history.shape[-1] // self.num_heads
-        own = ops.einsum("bhhw->bhw", ops.reshape(heads, (-1, self.num_heads, self.num_heads, width)))
-        vectors = ops.reshape(own, ops.shape(candidates))
-        return vectors + ops.repeat(weights[:, -1], width, axis=1) * self.null_value
+        slices = ops.reshape(self.value.kernel, (-1, self.num_heads, width))
+        vectors = ops.reshape(ops.einsum("bhd,dhw->bhw", pooled, slices), ops.shape(candidates))
+        null = ops.repeat(weights[:, -1], width, axis=1)
+        return vectors + (1 - null) * self.value.bias + null * self.null_value
 
 
 def _rank(valid: Any) -> Any:

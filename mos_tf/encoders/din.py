@@ -7,8 +7,9 @@ import keras
 from keras import ops
 
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.encoders.heads import over_slices, values_of_heads
 from mos_tf.ragged import Pairs, Rows, null_softmax, pair_rows, tile_rows
-from mos_tf.ragged.backend import count
+from mos_tf.ragged.backend import count, segment_sum, weigh
 
 
 @keras.saving.register_keras_serializable("mos_tf")
@@ -16,12 +17,13 @@ class DIN(SequenceEncoder):
     """Deep Interest Network: an activation unit scores every (event, candidate) pair.
 
         a_tc = MLP([x_t, v_c, x_t ⊙ v_c]) − slope · log(1 + rank_t)        one score a head
-        h_c  = [Σ_t w_tc V x_t + w_0c n]                                   w = softmax over events and a null key
+        h_c  = [Σ_t w_tc (V x_t + b) + w_0c n]                             w = softmax over events and a null key
 
     Two additions to the paper: scores are normalised together with a null key, whose value n is what an empty
     history gives, and a learned slope a head discounts old events (rank 0 is the most recent). The first layer of the
     unit is linear in [x, v, x ⊙ v] (a difference x − v adds nothing to it), so its x part is computed once an event
-    and its v part once a candidate; only the product is per pair.
+    and its v part once a candidate; only the product is per pair. The values are linear, too, so V meets the pooled
+    events, once a candidate, and never an event.
 
     Args:
         hidden_units: width of the activation unit's hidden layer.
@@ -89,10 +91,11 @@ class DIN(SequenceEncoder):
             num_candidates,
             ops.cast(self.null_score, "float32"),
         )
-        values = pairs.of_members(self.value(events))
-        heads = ops.matmul(ops.transpose(ops.cast(attention.weights, values.dtype), (0, 2, 1)), values)
-        vectors = ops.segment_sum(self._own_slices(heads), pairs.candidate, num_segments=num_candidates)
-        vectors += ops.cast(self._per_head(attention.null_weight), vectors.dtype) * self.null_value
+        pooled = weigh(ops.cast(attention.weights, events.dtype), pairs.of_members(events))
+        pooled = segment_sum(pooled, pairs.candidate, num_candidates)
+        kernel, bias = (ops.cast(part, pooled.dtype) for part in (self.value.kernel, self.value.bias))
+        null_weight = ops.cast(over_slices(attention.null_weight, self.output_dim), pooled.dtype)
+        vectors = values_of_heads(pooled, kernel) + (1 - null_weight) * bias + null_weight * self.null_value
         evidence = ops.concatenate([attention.logsumexp, attention.null_weight], axis=1)
         return Encoded(vectors, ops.cast(evidence, vectors.dtype))
 
@@ -105,16 +108,6 @@ class DIN(SequenceEncoder):
         offsets = self.candidate_projection(candidates)
         hidden = ops.matmul(pairs.of_members(events), pairs.of_candidates(kernels))
         return hidden + pairs.of_candidates(offsets)[:, None]
-
-    def _own_slices(self, heads: Any) -> Any:
-        """[P, heads, output_dim] → [P, output_dim]: of each head its slice of the values."""
-        width = self.output_dim // self.num_heads
-        split = ops.reshape(heads, (-1, self.num_heads, self.num_heads, width))
-        return ops.reshape(ops.einsum("phhw->phw", split), (-1, self.output_dim))
-
-    def _per_head(self, weights: Any) -> Any:
-        """[P, heads] → [P, output_dim]: each head's weight over its slice of the values."""
-        return ops.repeat(weights, self.output_dim // self.num_heads, axis=1)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "hidden_units": self.hidden_units, "num_heads": self.num_heads}

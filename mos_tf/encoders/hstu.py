@@ -8,7 +8,7 @@ from keras import ops
 
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
 from mos_tf.ragged import Pairs, Rows, Tiles, last_events, pair_rows, row_lengths, tile_rows
-from mos_tf.ragged.backend import count, look_up, take
+from mos_tf.ragged.backend import count, look_up, segment_sum, take
 from mos_tf.ragged.limit import refuse_longer
 from mos_tf.ragged.tile_attention import (
     MOST_EVENTS,
@@ -261,7 +261,7 @@ class _Block(keras.layers.Layer):
         weights = ops.silu(ops.cast(scores, "float32") + to.bias(*self._biases())[:, None])
         weights = ops.where(to.valid[:, None], weights, 0.0)
         sums = ops.matmul(ops.cast(weights, values.dtype)[:, :, None], to.pairs.of_members(values))[:, :, 0]
-        sums = ops.segment_sum(ops.cast(sums, "float32"), to.pairs.candidate, num_segments=to.num_candidates)
+        sums = segment_sum(ops.cast(sums, "float32"), to.pairs.candidate, to.num_candidates)
         own = ops.sum(ops.cast(queries * own_keys, "float32"), axis=-1) + to.own_bias(*self._biases())
         sums += ops.silu(own)[..., None] * ops.cast(own_values, "float32")
         num_keys = ops.cast(to.lengths + 1, "float32")[:, None]

@@ -8,7 +8,7 @@ from keras import ops
 
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
 from mos_tf.ragged import TILE, Rows, Tiles, row_lengths, tile_rows
-from mos_tf.ragged.backend import count, take
+from mos_tf.ragged.backend import count, segment_sum, take
 from mos_tf.ragged.scan import final_states, selective_scan, tile_before
 
 
@@ -181,7 +181,7 @@ class _MambaLayer(keras.layers.Layer):
 def _last(tiled: Any, tiles: Tiles) -> Any:
     """Takes each row's last event, [B, T, d] → [R, d], 0 for an empty row; a sum, for its gradient scatters nothing."""
     chosen = ops.cast(tiles.valid & (tiles.rank == 0), tiled.dtype)
-    return ops.segment_sum(ops.matmul(chosen[:, None], tiled)[:, 0], tiles.row, num_segments=count(tiles.splits) - 1)
+    return segment_sum(ops.matmul(chosen[:, None], tiled)[:, 0], tiles.row, count(tiles.splits) - 1)
 
 
 def _steps(shape: Shape, dtype: Any = None) -> Any:

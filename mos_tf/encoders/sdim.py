@@ -8,8 +8,9 @@ from keras import ops
 
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
 from mos_tf.ragged import Rows, Tiles, tile_rows
-from mos_tf.ragged.backend import count, take
+from mos_tf.ragged.backend import count, segment_sum, spread, take, weigh
 
+_TILE = 64  # events: each tile is summed to as many numbers as 16 events have, or 128 with several candidates
 _LEAST = 1e-12  # of a squared length; `ops.normalize` lets JAX divide 0 by 0 in the gradient of an empty bucket
 
 
@@ -91,11 +92,11 @@ class SDIM(SequenceEncoder):
         self.null_value = self.add_weight(shape=(self.output_dim,), initializer="zeros", name="null_value")
 
     def encode(self, history: Rows, candidates: Any, candidate_rows: Any = None, time: Any = None) -> Encoded:
-        tiles = tile_rows(history)
+        tiles = tile_rows(history, _TILE)
         events = tiles.cut(history.values)
         signatures, wanted = self._signatures(events), self._signatures(candidates)
         if candidate_rows is None:
-            members = signatures == take(wanted, tiles.row)[:, None]
+            members = signatures == spread(wanted, tiles.row)[:, None]
             directions, counts = _buckets(events, members, tiles, count(candidates))
         else:
             num_codes = 2**self.signature_bits
@@ -140,9 +141,9 @@ def _buckets(events: Any, members: Any, tiles: Tiles, num_rows: Any) -> tuple[An
         float32 [R, buckets, dim], the sums' directions, 0 for an empty bucket, and [R, buckets], numbers of events.
     """
     members = ops.cast(members & tiles.valid[..., None], events.dtype)
-    sums = ops.cast(ops.matmul(ops.transpose(members, (0, 2, 1)), events), "float32")
-    sums = ops.segment_sum(sums, tiles.row, num_segments=num_rows)
+    sums = ops.cast(weigh(members, events), "float32")
+    sums = segment_sum(sums, tiles.row, num_rows)
     counts = ops.sum(ops.cast(members, "float32"), axis=1)
-    counts = ops.segment_sum(counts, tiles.row, num_segments=num_rows)
+    counts = segment_sum(counts, tiles.row, num_rows)
     squares = ops.sum(ops.square(sums), axis=-1, keepdims=True)
     return sums * ops.rsqrt(ops.maximum(squares, _LEAST)), counts

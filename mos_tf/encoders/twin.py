@@ -6,8 +6,9 @@ import keras
 from keras import ops
 
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.encoders.heads import kernel_by_head, over_slices, values_of_heads
 from mos_tf.ragged import Pairs, Rows, Tiles, keep, null_softmax, pair_rows, row_lengths, splits_of, tile_rows
-from mos_tf.ragged.backend import bound, count, stable_argsort, take
+from mos_tf.ragged.backend import bound, count, segment_sum, spread, stable_argsort, take, weigh
 
 _DAY = 86400.0  # seconds
 _BLOCK = 8  # candidates of one row that are scored together: more share an event's look-up, fewer waste less
@@ -91,28 +92,25 @@ class TWIN(SequenceEncoder):
         selected = tile_rows(slots)
         slot = selected.cut(slots.values)
         events = take(history.values, take(ops.reshape(tiles.index, (-1,)), slot))
-        scores = ops.matmul(events, ops.transpose(take(queries, selected.row), (0, 2, 1)))
+        scores = ops.matmul(events, ops.transpose(spread(queries, selected.row), (0, 2, 1)))
         # Softmax in float32: under mixed precision the sum of the selected would round away.
         scores = ops.cast(scores, "float32") - take(ops.reshape(discounts, (-1, self.num_heads)), slot)
         null_score = ops.cast(self.null_score, "float32")
         attention = null_softmax(scores, selected.valid, selected.row, num_candidates, null_score)
-        pooled = ops.matmul(ops.transpose(ops.cast(attention.weights, events.dtype), (0, 2, 1)), events)
-        pooled = ops.segment_sum(pooled, selected.row, num_segments=num_candidates)
-        vectors = ops.matmul(ops.transpose(pooled, (1, 0, 2)), self._per_head(self.value))
-        vectors = ops.reshape(ops.transpose(vectors, (1, 0, 2)), (-1, self.output_dim))
-        null_weight = ops.repeat(attention.null_weight, self.output_dim // self.num_heads, axis=1)
+        pooled = weigh(ops.cast(attention.weights, events.dtype), events)
+        pooled = segment_sum(pooled, selected.row, num_candidates)
+        vectors = values_of_heads(pooled, self._kernel(self.value))
+        null_weight = over_slices(attention.null_weight, self.output_dim)
         vectors += ops.cast(null_weight, vectors.dtype) * self.null_value
         evidence = ops.concatenate([attention.logsumexp, attention.null_weight], axis=1)
         return Encoded(vectors, ops.cast(evidence, vectors.dtype))
 
-    def _per_head(self, projection: keras.layers.Dense) -> Any:
-        """A projection's kernel by head, [heads, input_dim, width]."""
-        kernel = ops.cast(projection.kernel, self.compute_dtype)
-        return ops.transpose(ops.reshape(kernel, (kernel.shape[0], self.num_heads, -1)), (1, 0, 2))
+    def _kernel(self, projection: keras.layers.Dense) -> Any:
+        return ops.cast(projection.kernel, self.compute_dtype)
 
     def _queries(self, candidates: Any) -> Any:
         """[M, dim] → [M, heads, dim of events]: what each head asks, in the space of the events."""
-        query, key = self._per_head(self.query), self._per_head(self.key)
+        query, key = (kernel_by_head(self._kernel(part), self.num_heads) for part in (self.query, self.key))
         folded = ops.matmul(query, ops.transpose(key, (0, 2, 1))) * query.shape[-1] ** -0.5
         return ops.transpose(ops.matmul(candidates[None], folded), (1, 0, 2))
 

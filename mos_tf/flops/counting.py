@@ -52,8 +52,8 @@ def cost(
     >>> encoder = DIN(hidden_units=4, num_heads=2)
     >>> encoder.build((None, None, 8), (None, None, 8))
     >>> spent = cost(encoder, lengths=[100, 300], candidates=[2, 1])
-    >>> spent.total_multiply_adds, spent.total_parameters  # 200 events · 8², 1.5 candidates · 8 · 4, 250 pairs · 56
-    (26848.0, 192)
+    >>> spent.total_multiply_adds, spent.total_parameters  # 1.5 candidates · 8 · (4 + 8), 250 pairs · 56
+    (14144.0, 192)
     """
     if not model.built:
         raise ValueError(

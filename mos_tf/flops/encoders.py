@@ -32,10 +32,9 @@ def weights_of(layers: Iterable[Any]) -> int:
 
 @multiply_adds.register
 def _(din: DIN, sequences: Sequences) -> float:
-    an_event = weights_of([din.value])
-    a_candidate = weights_of([din.candidate_projection])
-    a_pair = weights_of([din.event_projection, din.score]) + din.num_heads * din.output_dim
-    return sequences.events * an_event + sequences.asked * a_candidate + sequences.pairs * a_pair
+    a_candidate = weights_of([din.candidate_projection, din.value])
+    a_pair = weights_of([din.event_projection, din.score]) + din.num_heads * din.value.kernel.shape[0]
+    return sequences.asked * a_candidate + sequences.pairs * a_pair
 
 
 @multiply_adds.register

@@ -35,10 +35,7 @@ def even_themes(sequences: Sequences, num_themes: int) -> Sequences:
 
 @multiply_adds.register
 def _(expert: ThemeExperts, sequences: Sequences) -> float:
-    # With weights of their own, all encoders read all rows, and each answers the candidates of its theme.
-    nobody = sequences._replace(candidates=np.zeros_like(sequences.candidates))
-    unasked = (len(expert.encoders) - 1) * multiply_adds(expert.encoders[0], nobody)
-    return unasked + multiply_adds(expert.encoders[0], sequences)
+    return multiply_adds(expert.encoders[0], sequences)  # by whichever encoder, each row is read once
 
 
 @multiply_adds.register

@@ -15,11 +15,15 @@ if keras.backend.backend() == "tensorflow":
         count,
         flat_nonzero,
         joint_ids,
+        kept,
         look_up,
         repeat,
+        segment_sum,
+        spread,
         stable_argsort,
         take,
         take_once,
+        weigh,
     )
 elif keras.backend.backend() == "jax":
     from mos_tf.ragged.jax_backend import (
@@ -30,11 +34,15 @@ elif keras.backend.backend() == "jax":
         count,
         flat_nonzero,
         joint_ids,
+        kept,
         look_up,
         repeat,
+        segment_sum,
+        spread,
         stable_argsort,
         take,
         take_once,
+        weigh,
     )
 else:
     raise ImportError(
@@ -50,9 +58,13 @@ __all__ = [
     "count",
     "flat_nonzero",
     "joint_ids",
+    "kept",
     "look_up",
     "repeat",
+    "segment_sum",
+    "spread",
     "stable_argsort",
     "take",
     "take_once",
+    "weigh",
 ]

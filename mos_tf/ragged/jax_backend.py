@@ -46,9 +46,30 @@ def repeat(values: Any, counts: Any, total: Any) -> Any:
     return jnp.repeat(values, counts, total_repeat_length=total)
 
 
+def segment_sum(values: Any, segments: Any, num_segments: int) -> Any:
+    """Sums values [N, ...] by ascending segment, [num_segments, ...]; those of a segment beyond belong to none."""
+    return jax.ops.segment_sum(values, segments, num_segments=num_segments, indices_are_sorted=True)
+
+
+def spread(values: Any, segments: Any) -> Any:
+    """Gives each of N its ascending segment's value, [S, ...] → [N, ...]."""
+    return jnp.take(values, segments, axis=0, mode="clip", indices_are_sorted=True)
+
+
+def weigh(weights: Any, values: Any) -> Any:
+    """Sums each tile's values by weight, several weights a value: [B, T, H] and [B, T, d] → [B, H, d]."""
+    return jnp.swapaxes(weights, 1, 2) @ values
+
+
 def flat_nonzero(mask: Any) -> Any:
     """Returns the positions where a mask [N] is true, ascending, then N - 1 up to size N."""
     return jnp.nonzero(mask, size=mask.shape[0], fill_value=max(mask.shape[0] - 1, 0))[0]
+
+
+def kept(mask: Any, splits: Any) -> tuple[Any, Any, Any]:
+    """Says where the events go that a mask [N] keeps: (index [N], place [N], splits [R + 1])."""
+    number = jnp.cumsum(mask.astype(splits.dtype))
+    return flat_nonzero(mask), jnp.where(mask, number - 1, -1), take(jnp.pad(number, (1, 0)), splits)
 
 
 def stable_argsort(keys: Any) -> Any:

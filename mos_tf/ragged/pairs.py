@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from mos_tf.ragged.backend import count, repeat, take
+from mos_tf.ragged.backend import count, repeat, spread, take
 from mos_tf.ragged.rows import row_ids, row_lengths
 
 
@@ -26,7 +26,7 @@ class Pairs(NamedTuple):
 
     def of_candidates(self, values: Any) -> Any:
         """Returns the candidate's value of each pair, [P, ...]."""
-        return take(values, self.candidate)
+        return spread(values, self.candidate)
 
 
 def pair_rows(splits: Any, candidate_rows: Any, size: Any = None) -> Pairs:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from keras import ops
 
-from mos_tf.ragged.backend import INDEX, concrete, count, repeat
+from mos_tf.ragged.backend import INDEX, concrete, count, repeat, take
 
 
 class Rows(NamedTuple):
@@ -76,5 +76,5 @@ def rank_from_end(splits: Any, size: Any = None) -> Any:
     >>> rank_from_end(tf.constant([0, 3, 4], tf.int64)).numpy().tolist()
     [2, 1, 0, 0]
     """
-    ends = repeat(splits[1:], row_lengths(splits), size)
-    return ends - 1 - ops.arange(count(ends), dtype=splits.dtype)
+    rows = row_ids(splits, size)  # the same ones that most callers need anyway: the graph makes them once
+    return take(splits[1:], rows) - 1 - ops.arange(count(rows), dtype=splits.dtype)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from mos_tf.ragged.backend import count, take, take_once
+from mos_tf.ragged.backend import count, segment_sum, take, take_once
 from mos_tf.ragged.tiles import Tiles
 
 
@@ -68,7 +68,7 @@ def final_states(tiles: Tiles, inputs: Any, delta: Any, decay: Any, write: Any) 
     delta = tiles.mask(delta)
     states = _states_after(tiles, delta * inputs, delta, decay, write)
     last = ops.any(tiles.valid & (tiles.rank == 0), axis=1)
-    return ops.segment_sum(ops.where(last[:, None, None], states, 0.0), tiles.row, num_segments=count(tiles.splits) - 1)
+    return segment_sum(ops.where(last[:, None, None], states, 0.0), tiles.row, count(tiles.splits) - 1)
 
 
 def tile_before(tiles: Tiles, values: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from mos_tf.ragged.backend import bound, count, flat_nonzero, joint_ids, stable_argsort, take, take_once
+from mos_tf.ragged.backend import bound, count, flat_nonzero, joint_ids, kept, stable_argsort, take, take_once
 from mos_tf.ragged.rows import Rows, rank_from_end, splits_of
 
 
@@ -46,9 +46,27 @@ def keep(rows: Rows, mask: Any) -> Selection:
     >>> kept.values.numpy().tolist(), kept.splits.numpy().tolist()
     ([1.0, 3.0, 4.0], [0, 2, 3])
     """
-    kept = ops.cumsum(ops.cast(mask, rows.splits.dtype))
-    before = ops.pad(kept, [[1, 0]])
-    return Selection(flat_nonzero(mask), ops.where(mask, kept - 1, -1), take(before, rows.splits))
+    return Selection(*kept(mask, rows.splits))
+
+
+def rows_where(rows: Rows, mask: Any) -> Selection:
+    """Keeps whole rows, where `mask` [R] is true; the others are gone, not empty.
+
+    On JAX the new rows are as many as before, the last ones empty.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> rows = Rows(tf.constant([1., 2., 3., 4.]), tf.constant([0, 3, 3, 4], tf.int64))
+    >>> some = rows_where(rows, tf.constant([False, True, True])).rows(rows.values)
+    >>> some.values.numpy().tolist(), some.splits.numpy().tolist()
+    ([4.0], [0, 0, 1])
+    """
+    index, place, splits = kept(take(mask, rows.ids) & _existing(rows), rows.splits)
+    chosen = flat_nonzero(mask)
+    there = ops.arange(count(chosen), dtype=splits.dtype) < ops.sum(ops.cast(mask, splits.dtype))
+    starts = ops.where(there, take(splits, chosen), splits[-1])
+    return Selection(index, place, ops.concatenate([starts, splits[-1:]]))
 
 
 def last_events(rows: Rows, n: int) -> Selection:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from mos_tf.ragged.backend import take
+from mos_tf.ragged.backend import segment_sum, spread
 
 _LOWEST = -1e30  # exp of it is 0, and a difference of two such scores is still finite in float32
 
@@ -31,18 +31,18 @@ def null_softmax(scores: Any, valid: Any, segments: Any, num_segments: Any, null
     Args:
         scores: float32 [P, T, H], in tiles.
         valid: bool [P, T], which of them exist.
-        segments: int [P], the segment of each tile, in any order.
+        segments: int [P], the segment of each tile, ascending.
         num_segments: S.
         null_score: float [H], s_0.
     """
     scores = ops.where(valid[..., None], scores, _LOWEST)
     peak = ops.segment_max(ops.max(scores, axis=1, initial=_LOWEST), segments, num_segments=num_segments)
     peak = ops.stop_gradient(ops.maximum(peak, null_score))
-    exponentials = ops.exp(scores - take(peak, segments)[:, None])
+    exponentials = ops.exp(scores - spread(peak, segments)[:, None])
     null_exponentials = ops.exp(null_score - peak)
-    total = ops.segment_sum(ops.sum(exponentials, axis=1), segments, num_segments=num_segments) + null_exponentials
+    total = segment_sum(ops.sum(exponentials, axis=1), segments, num_segments) + null_exponentials
     return NullSoftmax(
-        weights=exponentials / take(total, segments)[:, None],
+        weights=exponentials / spread(total, segments)[:, None],
         null_weight=null_exponentials / total,
         logsumexp=ops.log(total) + peak,
     )

@@ -63,6 +63,64 @@ def repeat(values: Any, counts: Any, total: Any) -> Any:
     return tf.gather(values, tf.cumsum(starts)[:-1])
 
 
+def segment_sum(values: Any, segments: Any, num_segments: Any) -> Any:
+    """Sums values [N, ...] by segment, [num_segments, ...].
+
+    The segments ascend, which makes it some four times faster than `unsorted_segment_sum`.
+
+    Args:
+        values: [N, ...].
+        segments: int [N], ascending; any may be left out.
+        num_segments: how many there are.
+    """
+    sums = tf.math.segment_sum(values, segments)  # as many as the last segment tells
+    behind = num_segments - tf.shape(sums, out_type=tf.int64)[0]
+    return tf.pad(sums, [[0, behind]] + [[0, 0]] * (values.shape.rank - 1))
+
+
+def spread(values: Any, segments: Any) -> Any:
+    """Gives each of N its segment's value, [S, ...] → [N, ...]: `take`, with the gradient of `segment_sum`.
+
+    Args:
+        values: [S, ...].
+        segments: int [N], ascending.
+    """
+
+    @tf.custom_gradient
+    def taken(values: tf.Tensor) -> tuple:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return segment_sum(upstream, segments, count(values))
+
+        return tf.gather(values, segments), gradient
+
+    return taken(values)
+
+
+def weigh(weights: Any, values: Any) -> Any:
+    """Sums each tile's values by weight, several weights a value: [B, T, H] and [B, T, d] → [B, H, d].
+
+    Written as `transpose` and `matmul`, its gradient would keep the transposed copy, and transpose bools one by one.
+    """
+    return tf.matmul(weights, values, transpose_a=True)
+
+
+def kept(mask: Any, splits: Any) -> tuple[Any, Any, Any]:
+    """Says where the events go that a mask keeps. A running sum over all of them would be slower.
+
+    Args:
+        mask: bool [N].
+        splits: int [R + 1], their rows.
+
+    Returns:
+        (index, place, splits): int [N'] in [0, N), ascending; int [N], the new place of each event, -1 where it is left
+        out; int [R + 1].
+    """
+    index = flat_nonzero(mask)
+    nowhere = tf.fill(tf.shape(mask), tf.constant(-1, index.dtype))
+    place = tf.tensor_scatter_nd_update(nowhere, index[:, None], tf.range(count(index)))
+    return index, place, tf.searchsorted(index, splits, out_type=splits.dtype)
+
+
 def flat_nonzero(mask: Any) -> Any:
     """Returns the positions where a mask [N] is true, ascending."""
     return tf.where(mask)[:, 0]

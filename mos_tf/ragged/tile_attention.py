@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from mos_tf.ragged.backend import bound, count, repeat, take
+from mos_tf.ragged.backend import bound, count, repeat, segment_sum, spread, take
 from mos_tf.ragged.rows import row_ids, row_lengths
 
 MOST_EVENTS = 4096  # a quadratic layer's limit for one row: 4096² scores are 64 MiB a head and layer
@@ -27,7 +27,7 @@ class TilePairs(NamedTuple):
 
     def of_queries(self, tiled: Any) -> Any:
         """Returns the query tile's values of each pair: [B, ...] → [P, ...]."""
-        return take(tiled, self.query)
+        return spread(tiled, self.query)
 
     def of_keys(self, tiled: Any) -> Any:
         """Returns the key tile's values of each pair: [B, ...] → [P, ...]."""
@@ -35,7 +35,7 @@ class TilePairs(NamedTuple):
 
     def sum(self, values: Any) -> Any:
         """Sums each query tile's pairs: [P, ...] → float32 [B, ...]."""
-        return ops.segment_sum(ops.cast(values, "float32"), self.query, num_segments=self.num_tiles)
+        return segment_sum(ops.cast(values, "float32"), self.query, self.num_tiles)
 
 
 def quadratic_tiles(most_events: int, widest: int) -> tuple[int, int]:

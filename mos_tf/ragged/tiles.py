@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from mos_tf.ragged.backend import bound, count, repeat, take, take_once
+from mos_tf.ragged.backend import bound, count, flat_nonzero, take, take_once
 from mos_tf.ragged.rows import Rows, row_ids, row_lengths, splits_of
 
 TILE = 32
@@ -66,14 +66,14 @@ def tile_rows(rows: Rows, width: int = TILE) -> Tiles:
     number = ops.arange(count(row), dtype=splits.dtype) - take(tile_splits, row)
     first = take(splits, row) + number * width
     index = first[:, None] + ops.arange(width, dtype=splits.dtype)
-    end = take(splits[1:], row)[:, None]
-    valid = index < end
-    slot = ops.arange(size, dtype=splits.dtype) + repeat(tile_splits[:-1] * width - splits[:-1], lengths, size)
+    last = take(splits[1:], row)[:, None] - 1
+    rank = last - index
+    valid = rank >= 0
     return Tiles(
-        index=ops.where(valid, index, ops.maximum(end - 1, 0)),
+        index=ops.minimum(index, ops.maximum(last, 0)),
         valid=valid,
         row=row,
         splits=tile_splits,
-        slot=slot,
-        rank=ops.where(valid, end - 1 - index, 0),
+        slot=flat_nonzero(ops.reshape(valid, (-1,)))[:size],
+        rank=ops.maximum(rank, 0),
     )

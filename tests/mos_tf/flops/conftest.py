@@ -46,6 +46,7 @@ def _profiled(function: Callable[..., Any], *inputs: Any) -> float:
     products = [op for op in graph.get_operations() if op.type in PRODUCTS]
     assert products and all(tensor.shape.is_fully_defined() for op in products for tensor in (*op.inputs, *op.outputs))
     flops = sum(node.float_ops for node in _nodes(profile) if node.name in PRODUCTS)
+    flops += 2 * sum(_overlooked(op) for op in products if op.type == "BatchMatMulV2" and op.get_attr("adj_x"))
     # The profiler knows no Einsum; an Einsum of one operand picks entries and multiplies nothing.
     return flops / 2 + sum(_einsum(op) for op in products if op.type == "Einsum" and len(op.inputs) == 2)
 
@@ -54,6 +55,12 @@ def _nodes(node: Any) -> Iterator[Any]:
     yield node
     for child in node.children:
         yield from _nodes(child)
+
+
+def _overlooked(op: tf.Operation) -> float:
+    """Returns what the profiler leaves out where the first operand is transposed: it sums over the other axis."""
+    *_, summed, others = op.inputs[0].shape.as_list()
+    return float(np.prod(op.outputs[0].shape.as_list())) * (summed - others)
 
 
 def _einsum(op: tf.Operation) -> float:

@@ -21,7 +21,7 @@ from tests.support.ranked_requests import (
 DIM = 16
 ENCODERS = {
     "DIN": (DIN, 32),
-    "SDIM": (SDIM, 32),
+    "SDIM": (SDIM, 64),
     "TWIN": (lambda: TWIN(num_selected=32), 32),
     "TransAct of the last events": (lambda: TransAct(max_events=64), 64),
     "TransAct of all events": (lambda: TransAct(max_events=None, num_heads=2), 128),

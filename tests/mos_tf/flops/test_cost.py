@@ -18,10 +18,10 @@ def total(layer, *sizes, dim=4, **options) -> float:
     return cost(built(layer, dim), *sizes, **options).total_multiply_adds
 
 
-def test_din_counts_events_candidates_and_pairs():
+def test_din_counts_candidates_and_pairs():
     din = DIN(hidden_units=3, num_heads=2)
-    # 10 events · 4² + 2 candidates · 4 · 3 + 20 pairs · (4 · 3 hidden + 3 · 2 scores + 2 · 4 weighted values)
-    assert total(din, [10], 2) == 10 * 16 + 2 * 12 + 20 * 26
+    # 2 candidates · (4 · 3 hidden + 4² values) + 20 pairs · (4 · 3 hidden + 3 · 2 scores + 2 · 4 weighted values)
+    assert total(din, [10], 2) == 2 * (12 + 16) + 20 * 26
 
 
 def test_sdim_sums_all_buckets_unless_each_candidate_has_a_row():

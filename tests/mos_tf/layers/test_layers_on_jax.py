@@ -42,12 +42,19 @@ def answers() -> dict[str, np.ndarray]:
     mixed = mixture.mix(
         Rows(history, splits), candidates, rows, (themes[:, column], router(wanted)[:, column]), seconds
     )
+    apart = MixtureOfSequence(DIN(hidden_units=6, num_heads=2), (2, 3), router=router, theme_weights="own")
+    apart.build((None, None, DIM), (None, None, DIM))
+    for number, weight in enumerate(apart.theme_expert.trainable_weights):
+        weight.assign(np.random.default_rng(number).normal(scale=0.3, size=weight.shape))
+    routed = (themes[:, column], router(wanted)[:, column])
+    own = apart.theme_expert.encode(Rows(history, splits), candidates, rows, routed, seconds)
     affinity = HistoryAffinity(["token"]).match(Rows(seconds, splits), {"token": tokens}, {"token": wanted}, rows)
     by_session = router.session_themes(tokens, keras.ops.cumsum(keras.ops.cast(tokens == 0, splits.dtype)))
     return {
         name: np.asarray(value)
         for name, value in {
             "vectors": mixed.vectors,
+            "own_weights": own.vectors,
             "gates": mixed.gates,
             "evidence": mixed.evidence,
             "themes": themes,

@@ -129,6 +129,34 @@ def test_own_weights_are_the_theme_of_each_candidate_s():
         np.testing.assert_allclose(encoded.evidence[c], alone.evidence[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("candidates", [(3, 2, 1), None])
+def test_own_weights_read_each_event_once_and_only_where_its_theme_is_asked_for(candidates, monkeypatch):
+    read = []
+    encode = DIN.encode
+
+    def recorded(self, history, *args):
+        read.append((len(history.values), history.num_rows.numpy()))
+        return encode(self, history, *args)
+
+    case = Case.random((9, 0, 6), candidates or (1, 1, 1), routed=True, seed=2)
+    inputs = case.inputs()
+    if candidates is None:
+        inputs |= {name: inputs[name].flat_values for name in ("candidates", "routing_candidates")}
+    own, shared = (mixture(theme_weights=weights, experts=("theme",)) for weights in ("own", "shared"))
+    for layer in (own, shared):
+        call(layer, inputs)
+    for encoder in own.theme_expert.encoders:
+        encoder.set_weights(shared.theme_expert.encoders[0].get_weights())
+    expected = call(shared, inputs)
+    monkeypatch.setattr(DIN, "encode", recorded)
+    call(shared, inputs)
+    by_one, read[:] = read[0], []
+    given = call(own, inputs)
+    assert tuple(np.sum(read, axis=0)) == by_one
+    flat = [x.flat_values if candidates else x for x in (given, expected)]
+    np.testing.assert_allclose(*flat, atol=1e-6)
+
+
 def test_a_mixture_of_every_other_choice_comes_back_from_its_file(tmp_path):
     layer = mixture(num_themes=(2, 3), theme_weights="own", experts=("theme", "short"), fusion="mean", session_gap=60)
     case = Case.random(routed=True)

@@ -15,9 +15,11 @@ from mos_tf.ragged import (
     regroup_rows,
     row_ids,
     row_lengths,
+    rows_where,
     tile_rows,
     top_k_events,
 )
+from mos_tf.ragged.backend import segment_sum, spread
 
 lengths = st.lists(st.integers(0, 6), min_size=1, max_size=6)
 
@@ -167,6 +169,32 @@ def test_matching_rows_of_one_candidate_each_stay_in_place(sizes, random):
         [float(i) for i in range(sum(sizes)) if owners[i] == row and groups[i] == asked[row]]
         for row in range(len(sizes))
     ]
+
+
+@given(lengths, st.randoms(use_true_random=False))
+def test_whole_rows_are_kept_and_the_others_gone(sizes, random):
+    rows = rows_of(sizes)
+    mask = [random.random() < 0.5 for _ in sizes]
+    chosen = rows_where(rows, tf.constant(mask))
+    assert as_lists(chosen.rows(rows.values)) == [row for row, keep in zip(as_lists(rows), mask, strict=True) if keep]
+
+
+@given(lengths, st.integers(1, 3))
+def test_a_segment_s_sum_and_its_spread_are_each_other_s_gradient(sizes, behind):
+    """Every third segment is left out, as rows without events are, and some more behind the last."""
+    segments = tf.constant(np.repeat(3 * np.arange(len(sizes)) + 1, sizes), tf.int64)
+    num_segments = 3 * len(sizes) + 1 + behind
+    values, of_segments = tf.random.normal([sum(sizes), 2]), tf.random.normal([num_segments, 2])
+    expected = np.zeros((num_segments, 2), np.float32)
+    np.add.at(expected, segments.numpy(), values.numpy())
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([values, of_segments])
+        sums = segment_sum(values, segments, tf.constant(num_segments, tf.int64))
+        spreads = spread(of_segments, segments)
+    np.testing.assert_allclose(sums, expected, atol=1e-5)
+    np.testing.assert_array_equal(spreads, of_segments.numpy()[segments.numpy()])
+    np.testing.assert_array_equal(tape.gradient(sums, values, of_segments), spreads)
+    np.testing.assert_allclose(tape.gradient(spreads, of_segments, values), expected, atol=1e-5)
 
 
 @given(lengths, st.lists(st.integers(0, 5), max_size=6))
