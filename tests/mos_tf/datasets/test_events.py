@@ -85,6 +85,33 @@ def test_a_dead_letter_is_json_and_hashes_the_user():
     assert dead_letter({"user_id": None}, "missing_user")["row"] == {"user_id": ""}
 
 
+ids = st.sampled_from(["anna", "7", "-", " ", "", "\u00e9", "\x1c", None])
+times = st.sampled_from([-1, 0, 99, 100, 150, 199, 200, 1483271606000, None])
+
+
+@given(
+    st.lists(st.tuples(ids, ids, times, st.sampled_from(["click", "glance", None])), max_size=8),
+    st.sampled_from([RULES, RowRules(), RowRules(start=-5, end=150)]),
+    st.sampled_from([pa.int64(), pa.float64(), pa.string()]),
+)
+def test_sifting_whole_columns_decides_as_row_by_row(rows, rules, time_type):
+    columns = dict(zip(("user_id", "item_id", "timestamp", "event_type"), zip(*rows, strict=True), strict=False))
+    table = pa.table(
+        {
+            name: pa.array(columns.get(name, ()), pa.int64()).cast(time_type)
+            if name == "timestamp"
+            else pa.array(columns.get(name, ()), pa.string())
+            for name in ("user_id", "item_id", "timestamp", "event_type")
+        }
+    )
+    events, letters = sift(table, rules)
+    one_by_one = [(row, reason_for(row, rules)) for row in table.to_pylist()]
+    good = [{**row, "timestamp": parse_time(row["timestamp"])} for row, reason in one_by_one if reason is None]
+    assert events.to_pylist() == good
+    expected = [dead_letter(row, reason) for row, reason in one_by_one if reason is not None]
+    assert json.dumps(letters) == json.dumps(expected)
+
+
 def test_sifting_parts_events_from_dead_letters_and_settles_types():
     rows = pa.table(
         {
