@@ -9,14 +9,12 @@ include loading the tables. Writes `benchmarks/results/build_requests.json`.
 
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.provenance import machine, versions
 from mos_tf.datasets.adapters.complete_journey import SPEC
 from mos_tf.datasets.config import RequestConfig
 from mos_tf.datasets.convert import convert
@@ -60,8 +59,8 @@ def compare(
         runs = [(users, run(logs[users])) for users in track(order, "converting")]
     sizes = {users: summary([measured for size, measured in runs if size == users]) for users in USERS}
     results = {
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "load_before": load},
-        "versions": {name: version(name) for name in ("numpy", "pandas", "pyarrow", "tensorflow")},
+        "machine": {**machine(), "load_before": load},
+        "versions": versions("numpy", "pandas", "pyarrow", "tensorflow"),
         "config": CONFIG.model_dump(mode="json"),
         "by_users": sizes,
         "times_for_4x_users": {

@@ -5,14 +5,10 @@ validation split. Rankers are means over seeds; logistic regression and boosting
 """
 
 import json
-import os
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +24,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.provenance import commit, machine, versions
 from mos_tf import MixtureOfSequence, SequenceRanker
 from mos_tf.datasets.convert import convert
 from mos_tf.datasets.tensors import load_requests
@@ -114,9 +111,9 @@ def main(
         record(OURS, train(mixture, load(seed), config, seed))
     report = {
         "command": "make quality",
-        "commit": subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip(),
-        "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "python": platform.python_version()},
-        "versions": {name: version(name) for name in ("tensorflow", "keras", "scikit-learn", "numpy")},
+        "commit": commit(),
+        "machine": machine(),
+        "versions": versions("tensorflow", "keras", "scikit-learn", "numpy"),
         "test": {"candidates": len(rows["test"].labels), "users": len(np.unique(rows["test"].users))},
         "seconds": round(time.monotonic() - started),
         "results": results,
@@ -236,12 +233,6 @@ def _repeat(runs: list[dict[str, float]]) -> Iterable[dict[str, float]]:
 def _spread(values: list[float]) -> str:
     spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.4f}{spread}"
-
-
-def cpu_name() -> str:
-    """Returns what the processor calls itself."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 if __name__ == "__main__":

@@ -7,12 +7,8 @@ and inside a mixture that groups the categories at random. Writes `benchmarks/re
 """
 
 import json
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import normalized_mutual_info_score, roc_auc_score
 
-from benchmarks.demo_quality import cpu_name
+from benchmarks.provenance import commit, machine, versions
 from mos_tf import MixtureOfSequence, SequenceRanker
 from mos_tf.datasets.config import load_config
 from mos_tf.datasets.convert import convert
@@ -108,9 +104,9 @@ def main(
                 print(row, flush=True)
     report = {
         "command": "python -m benchmarks.generated_themes",
-        "commit": subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip(),
-        "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "python": platform.python_version()},
-        "versions": {name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        "commit": commit(),
+        "machine": machine(),
+        "versions": versions("tensorflow", "keras", "numpy"),
         "generator": settings.model_dump(mode="json"),
         "steps": steps,
         "test_candidates": len(labels),

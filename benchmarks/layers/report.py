@@ -1,15 +1,13 @@
 """The results on disk and on the terminal."""
 
 import json
-import os
-import platform
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from rich.table import Table
 
 from benchmarks.layers.results import Row
+from benchmarks.provenance import commit, machine, versions
 from mos_tf.errors import DataError
 
 Found = dict[str, list[dict]]  # by case: rows, each with its time of measurement
@@ -19,14 +17,7 @@ _MARKS = {True: "[green]met[/]", False: "[red]not met[/]", None: "[dim]reported[
 
 def measured_on() -> dict[str, dict]:
     """Returns the machine and the versions that results hold for."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {
-        "machine": {"cpu": cpu, "cores": os.cpu_count(), "memory_gb": round(pages / 1e9)},
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("tensorflow", "keras", "numpy")},
-    }
+    return {"machine": machine(), "versions": versions("tensorflow", "keras", "numpy")}
 
 
 def kept(path: Path) -> Found:
@@ -52,7 +43,7 @@ def write(path: Path, cases: Mapping[str, list[dict]]) -> None:
     """Writes the file beside, then renames it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
-    results = {"command": "make bench-layers", **measured_on(), "cases": dict(cases)}
+    results = {"command": "make bench-layers", "commit": commit(), **measured_on(), "cases": dict(cases)}
     beside.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     beside.replace(path)
 

@@ -1,0 +1,31 @@
+"""What a committed result says of where it comes from."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+
+def machine() -> dict[str, str | int | None]:
+    """Returns the processor, its cores and the memory."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {"cpu": cpu, "cores": os.cpu_count(), "memory_gb": round(memory / 1e9)}
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Returns the versions of Python and of installed packages."""
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def commit() -> str:
+    """Returns the commit of the working tree, with a + where it holds more than that."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return described.stdout.strip()
