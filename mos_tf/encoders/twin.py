@@ -8,12 +8,11 @@ from keras import ops
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
 from mos_tf.encoders.heads import kernel_by_head, over_slices, values_of_heads
 from mos_tf.ragged import Pairs, Rows, Tiles, keep, null_softmax, pair_rows, row_lengths, splits_of, tile_rows
-from mos_tf.ragged.backend import bound, count, segment_sum, spread, stable_argsort, take, weigh
+from mos_tf.ragged.backend import count, segment_sum, spread, stable_argsort, take, weigh
+from mos_tf.ragged.tournament import ABSENT, best_scores
 
 _DAY = 86400.0  # seconds
 _BLOCK = 8  # candidates of one row that are scored together: more share an event's look-up, fewer waste less
-_FAN = 16  # how many times k scores meet in one round of the search: top-k pays by the row more than by its width
-_ABSENT = -1e30  # relevance where there is no event
 
 
 @keras.saving.register_keras_serializable("mos_tf")
@@ -137,7 +136,7 @@ class TWIN(SequenceEncoder):
             splits = splits_of(take(row_lengths(tiles.splits), blocks.row))
             asked = ops.transpose(take(queries, take(order, blocks.index)), (0, 2, 1, 3))
         relevance = _relevance(events, discounts, tiles.valid, asked, pairs)
-        best, address = _tournament(relevance, splits, self.num_selected, count(history.values))
+        best, address = best_scores(relevance, splits, self.num_selected, count(history.values))
         if candidate_rows is None:
             best, address = best[:, 0], address[:, 0]
         else:
@@ -165,7 +164,7 @@ def _relevance(events: Any, discounts: Any, valid: Any, asked: Any, pairs: Pairs
         pairs: P pairs of a tile and a block.
 
     Returns:
-        float32 [P, C, T], the largest over the heads; `_ABSENT` where there is no event.
+        float32 [P, C, T], the largest over the heads; `ABSENT` where there is no event.
     """
     _, heads, lanes, dim = asked.shape
     kernels = ops.reshape(asked, (-1, heads * lanes, dim))
@@ -173,69 +172,15 @@ def _relevance(events: Any, discounts: Any, valid: Any, asked: Any, pairs: Pairs
     scores = ops.einsum("pqd,ptd->pqt", pairs.of_candidates(kernels), pairs.of_members(events))
     scores = ops.reshape(ops.cast(scores, "float32"), (-1, heads, lanes, events.shape[1]))
     discounts = pairs.of_members(ops.transpose(discounts, (0, 2, 1)))
-    relevance = ops.max(scores - discounts[:, :, None], axis=1, initial=_ABSENT)
-    return ops.where(pairs.of_members(valid)[:, None], relevance, _ABSENT)
-
-
-def _tournament(scores: Any, splits: Any, k: int, size: Any) -> tuple[Any, Any]:
-    """Finds the k highest scores of each block's lanes, of equal ones the earlier.
-
-    Dense top-k wants rows of one width, so the scores meet in rounds, each of which keeps k of about `_FAN` · k. Only
-    the last is as wide as the longest row, whose length is by then `_FAN`² times less.
-
-    Args:
-        scores: float32 [P, C, T], the tiles of each block, block after block.
-        splits: int [blocks + 1], of the tiles.
-        k: how many.
-        size: N, which no row exceeds.
-
-    Returns:
-        (best, address): [blocks, C, k], scores, highest first, `_ABSENT` behind the end of a short row, and where they
-        stand in the flat scores.
-    """
-    address = None
-    span = scores.shape[-1]
-    for width in (-(-_FAN * k // span), _FAN):
-        tiles = tile_rows(Rows(scores, splits), width)
-        meeting = ops.where(tiles.valid, tiles.index, count(scores))
-        scores, address = _round(scores, address, meeting, k)
-        splits, span = tiles.splits, span * width
-    longest = bound(ops.max(row_lengths(splits), initial=1), -(-size // span))
-    meeting = splits[:-1, None] + ops.arange(longest, dtype=splits.dtype)
-    return _round(scores, address, ops.where(meeting < splits[1:, None], meeting, count(scores)), k)
-
-
-def _round(scores: Any, address: Any, meeting: Any, k: int) -> tuple[Any, Any]:
-    """Keeps the k best of the groups that meet.
-
-    Args:
-        scores: float32 [G, C, n].
-        address: int [G, C, n], where the scores came from; None: from where they are.
-        meeting: int [Q, width], groups; G stands for none.
-        k: how many.
-
-    Returns:
-        (scores, address), each [Q, C, k].
-    """
-    _, lanes, n = scores.shape
-    behind = [[0, 1], [0, 0], [0, 0]]
-    width = ops.shape(meeting)[1]
-    met = take(ops.pad(scores, behind, constant_values=_ABSENT), meeting)
-    met = ops.reshape(ops.transpose(met, (0, 2, 1, 3)), (-1, lanes, width * n))
-    best, position = ops.top_k(met, k)
-    index = meeting.dtype
-    position = ops.cast(position, index)
-    row = ops.arange(count(meeting), dtype=index)[:, None, None] * ops.cast(width, index)
-    group = take(ops.reshape(meeting, (-1,)), row + position // n)
-    found = (group * lanes + ops.arange(lanes, dtype=index)[:, None]) * n + position % n
-    return best, found if address is None else take(ops.reshape(ops.pad(address, behind), (-1,)), found)
+    relevance = ops.max(scores - discounts[:, :, None], axis=1, initial=ABSENT)
+    return ops.where(pairs.of_members(valid)[:, None], relevance, ABSENT)
 
 
 def _slots(best: Any, address: Any, pairs: Pairs, lanes: int, width: int) -> Rows:
     """Turns addresses [M, k] in the relevance [P, lanes, width] into M rows of slots, without those of no event."""
     num_candidates, k = count(best), best.shape[1]
     rows = Rows(ops.reshape(address, (-1,)), ops.arange(num_candidates + 1, dtype=address.dtype) * k)
-    found = keep(rows, ops.reshape(best > _ABSENT, (-1,))).rows(rows.values)
+    found = keep(rows, ops.reshape(best > ABSENT, (-1,))).rows(rows.values)
     pair = found.values // (lanes * width)
     tile = pair if pairs.member is None else take(pairs.member, pair)
     return Rows(tile * width + found.values % width, found.splits)
