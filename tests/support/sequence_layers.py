@@ -8,6 +8,7 @@ weight, and identical outputs after every way of saving.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -117,6 +118,13 @@ def disturb(layer: keras.layers.Layer) -> None:
     for weight in layer.trainable_weights:
         noise = np.random.default_rng(1).normal(scale=0.3, size=weight.shape)
         weight.assign_add(noise.astype(np.float32))
+
+
+def disturbed(encoder: Any) -> Any:
+    """Returns an encoder, built and disturbed."""
+    encoder.build((None, None, DIM), (None, None, DIM))
+    disturb(encoder)
+    return encoder
 
 
 def _check_oracle(layer, oracle) -> None:

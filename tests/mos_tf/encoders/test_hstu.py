@@ -8,15 +8,7 @@ from mos_tf.ragged import Rows
 from mos_tf.ragged.tile_attention import MOST_EVENTS
 from tests.support.on_jax import check_on_jax
 from tests.support.oracles_hstu import hstu
-from tests.support.sequence_layers import DIM, Case, call, check_sequence_layer
-
-
-def shaken(layer: HSTU, case: Case) -> HSTU:
-    """The layer with weights that hide nothing behind zeros."""
-    call(layer, case.inputs())
-    for weight in layer.weights:
-        weight.assign_add(np.random.default_rng(1).normal(scale=0.3, size=weight.shape).astype(np.float32))
-    return layer
+from tests.support.sequence_layers import DIM, Case, call, check_sequence_layer, disturbed
 
 
 def test_hstu_holds_what_every_sequence_layer_promises(tmp_path):
@@ -33,7 +25,7 @@ def test_hstu_gives_the_same_on_jax(tmp_path):
 def test_hstu_equals_its_equations_pair_by_pair(num_layers, with_time):
     keras.utils.set_random_seed(0)
     case = Case.random((3, 0, 100, 1), (2, 3, 2, 1))
-    layer = shaken(HSTU(num_layers=num_layers), case)
+    layer = disturbed(HSTU(num_layers=num_layers))
     inputs = case.inputs()
     vectors = layer(inputs["history"], inputs["candidates"], history_time=inputs["history_time"] if with_time else None)
     for row in range(4):
@@ -44,7 +36,7 @@ def test_hstu_equals_its_equations_pair_by_pair(num_layers, with_time):
 
 def test_only_the_window_of_recent_events_counts():
     case = Case.random((9, 4), (1, 1))
-    layer = shaken(HSTU(max_events=4), case)
+    layer = disturbed(HSTU(max_events=4))
     cut = Case(
         [case.history[0][-4:], case.history[1]],
         case.candidates,
@@ -57,7 +49,7 @@ def test_only_the_window_of_recent_events_counts():
 
 def test_positions_and_times_each_change_the_answer():
     case = Case.random((30,), (1,))
-    layer = shaken(HSTU(), case)
+    layer = disturbed(HSTU())
     before = call(layer, case.inputs()).flat_values
     turned = Case([case.history[0][::-1]], case.candidates, case.seconds, case.history_tokens, case.candidate_tokens)
     later = Case(case.history, case.candidates, [s * 64 for s in case.seconds], [], [])

@@ -8,19 +8,11 @@ from mos_tf.ragged import Rows
 from mos_tf.ragged.tile_attention import MOST_EVENTS
 from tests.support.on_jax import check_on_jax
 from tests.support.oracles_transact import transact
-from tests.support.sequence_layers import DIM, Case, call, check_sequence_layer
+from tests.support.sequence_layers import DIM, Case, call, check_sequence_layer, disturbed
 
 
 def small(**changes) -> TransAct:
     return TransAct(**{"num_heads": 2, "feed_forward": 6, "num_recent": 3, **changes})
-
-
-def shaken(layer: TransAct, case: Case) -> TransAct:
-    """The layer with weights that hide nothing behind zeros."""
-    call(layer, case.inputs())
-    for weight in layer.weights:
-        weight.assign_add(np.random.default_rng(1).normal(scale=0.3, size=weight.shape).astype(np.float32))
-    return layer
 
 
 def test_transact_holds_what_every_sequence_layer_promises(tmp_path):
@@ -36,7 +28,7 @@ def test_transact_gives_the_same_on_jax(tmp_path):
 def test_transact_equals_its_equations_candidate_by_candidate(max_events):
     keras.utils.set_random_seed(0)
     case = Case.random((3, 0, 130, 1), (2, 3, 1, 1))
-    layer = shaken(small(max_events=max_events), case)
+    layer = disturbed(small(max_events=max_events))
     vectors = call(layer, case.inputs())
     for row in range(4):
         expected = transact(layer, case.history[row], case.candidates[row])
@@ -45,7 +37,7 @@ def test_transact_equals_its_equations_candidate_by_candidate(max_events):
 
 def test_only_the_window_of_recent_events_counts():
     case = Case.random((9, 4), (1, 1))
-    layer = shaken(small(max_events=4), case)
+    layer = disturbed(small(max_events=4))
     windowed = Case.random((9, 4), (1, 1)).history
     cut = Case([windowed[0][-4:], windowed[1]], case.candidates, [s[-4:] for s in case.seconds], [], [])
     np.testing.assert_allclose(call(layer, case.inputs()).flat_values, call(layer, cut.inputs()).flat_values, atol=1e-6)
