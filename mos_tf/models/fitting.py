@@ -24,7 +24,7 @@ def fit_best(
     is used up whatever its size.
 
     Args:
-        ranker: adapted or not; where not, it adapts to the first part of `train`.
+        ranker: prepared by what `steps` batches hold, where it is not yet: adapted, its first stage trained.
         train: batches of (features, label) for ever.
         validation: batches of (features, label), once.
         steps: gradient steps, one batch each.
@@ -36,6 +36,7 @@ def fit_best(
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     ranker.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-4))
     best = keras.callbacks.EarlyStopping("val_gauc", mode="max", patience=parts, restore_best_weights=True)
+    ranker.prepare(train, steps)  # `fit` would do it from one part
     return ranker.fit(
         train,
         validation_data=validation,

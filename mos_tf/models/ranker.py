@@ -99,6 +99,7 @@ class SequenceRanker(ScoringModel):
         self.spec = spec if isinstance(spec, FeatureSpec) else FeatureSpec.model_validate(spec)
         self.num_ids = id_counts(self.spec, num_ids, item_table)
         self.first_stage = first_stage
+        self._numbers_trained = False  # by the first stage, before the rest has seen a step
         self.embedding_dim = embedding_dim
         self.event_dropout = event_dropout
         self.session_gap = session_gap
@@ -166,7 +167,8 @@ class SequenceRanker(ScoringModel):
     def prepare(self, dataset: tf.data.Dataset, max_batches: int | None) -> None:
         if not self.head.adapted:
             self.adapt(dataset, max_batches=max_batches)
-        if self.first_stage is not None and not self.embed.trained:
+        if self.first_stage is not None and not (self._numbers_trained or self.embed.trained):
+            self._numbers_trained = True
             loss = train_first_stage(self, _bounded(dataset, max_batches), self.first_stage)
             print(f"{self.name}: trained the tower of numbers for {self.first_stage.epochs} epochs, loss {loss:.4f}")
 

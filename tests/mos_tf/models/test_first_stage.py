@@ -5,7 +5,9 @@ import pytest
 from mos_tf import SequenceRanker
 from mos_tf.encoders import DIN
 from mos_tf.models import FirstStage
+from mos_tf.models import ranker as ranker_module
 from mos_tf.models.first_stage import _shuffled, train_first_stage
+from mos_tf.models.fitting import fit_best
 from tests.support.ranked_requests import SPEC, planted_dataset, vocabularies
 
 
@@ -35,6 +37,19 @@ def test_fit_runs_it_once_before_the_first_step(capfd):
     assert "trained the tower of numbers for 2 epochs" in capfd.readouterr().out
     ranker.fit(planted_dataset(), epochs=1, verbose=0)
     assert "trained the tower" not in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_best_fit_runs_it_once_over_all_it_trains_on(monkeypatch, capfd):
+    """Not over the first part of an endless dataset, which is an epoch to `fit`."""
+    seen = []
+    monkeypatch.setattr(
+        ranker_module, "train_first_stage", lambda ranker, batches, settings: seen.append(len(list(batches))) or 0.0
+    )
+    ranker = small_ranker(first_stage=FirstStage(epochs=1))
+    train = planted_dataset().repeat()
+    fit_best(ranker, train, planted_dataset(), steps=8, validations=4, learning_rate=0.01)
+    assert seen == [8]
 
 
 def test_batches_hold_whole_requests_each_once():
