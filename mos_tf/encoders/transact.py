@@ -12,6 +12,7 @@ from mos_tf.ragged.limit import refuse_longer
 from mos_tf.ragged.tile_attention import (
     MOST_EVENTS,
     TilePairs,
+    checked_window,
     merge_heads,
     pair_tiles,
     quadratic_tiles,
@@ -71,9 +72,7 @@ class TransAct(SequenceEncoder):
         **kwargs: Any,
     ):
         super().__init__(output_dim=output_dim, **kwargs)
-        if max_events is not None and not 1 <= max_events <= MOST_EVENTS:
-            raise ValueError(f"A quadratic layer's window has 1 to {MOST_EVENTS} events. Received: {max_events=}")
-        self.max_events = max_events
+        self.max_events = checked_window(max_events)
         self.num_layers = num_layers
         self.num_heads = num_heads
         self.feed_forward = feed_forward

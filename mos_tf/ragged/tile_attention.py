@@ -38,6 +38,13 @@ class TilePairs(NamedTuple):
         return segment_sum(ops.cast(values, "float32"), self.query, self.num_tiles)
 
 
+def checked_window(max_events: int | None) -> int | None:
+    """Returns the number of last events that a quadratic layer is to encode, None for all; ValueError where too many."""
+    if max_events is not None and not 1 <= max_events <= MOST_EVENTS:
+        raise ValueError(f"A quadratic layer's window has 1 to {MOST_EVENTS} events. Received: {max_events=}")
+    return max_events
+
+
 def quadratic_tiles(most_events: int, widest: int) -> tuple[int, int]:
     """Returns the width of tile that suits quadratic layers on rows of at most `most_events`, and how many they have.
 
