@@ -39,7 +39,7 @@ class TilePairs(NamedTuple):
 
 
 def checked_window(max_events: int | None) -> int | None:
-    """Returns the number of last events that a quadratic layer is to encode, None for all; ValueError where too many."""
+    """Returns how many last events a quadratic layer is to encode, None for all; ValueError where too many."""
     if max_events is not None and not 1 <= max_events <= MOST_EVENTS:
         raise ValueError(f"A quadratic layer's window has 1 to {MOST_EVENTS} events. Received: {max_events=}")
     return max_events
