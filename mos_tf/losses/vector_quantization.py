@@ -37,6 +37,14 @@ def commitment_loss(embeddings: Any, codes: Any) -> Any:
     Args:
         embeddings: r, float [N, m].
         codes: float [N, m], the chosen vector w_{z_n} of each.
+
+    References:
+        van den Oord et al., "Neural Discrete Representation Learning", NeurIPS 2017, equation 3.
+
+    Example:
+
+    >>> float(commitment_loss([[0.0, 0.0]], [[3.0, 4.0]]))
+    25.0
     """
     return _mean_squared_distance(embeddings, ops.stop_gradient(ops.convert_to_tensor(codes)))
 

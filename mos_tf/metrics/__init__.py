@@ -1,7 +1,9 @@
 """Metrics of ranked requests: streaming, bounded in memory, saved with their configuration.
 
 Where there is nothing to judge (no candidate, weights of 0, labels of one class), a metric of ranking gives 0.0 and a
-metric of probabilities gives NaN: each a value that no comparison takes for a good model.
+metric of probabilities gives NaN: each a value that no comparison takes for a good model. NaN also tells of what cannot
+be judged: a label or a probability outside [0, 1], such as a logit, or a user beyond the capacity of `GAUC` and `UAUC`,
+which otherwise rank scores of any range.
 """
 
 from mos_tf.metrics.auc import AUC

@@ -22,7 +22,7 @@ class AUC(CandidateSums):
 
     For logits spread like a normal distribution of standard deviation σ, that is about 3·10⁻⁴ / σ. Thresholds on the
     probability itself, as in `keras.metrics.AUC`, put the candidates of a rare-click log into their first few bins.
-    0.0 where one class is missing, NaN once a prediction is not a probability. Memory: 16 bytes a bin.
+    0.0 where one class is missing, NaN once a label or a prediction was outside [0, 1]. Memory: 16 bytes a bin.
 
     Args:
         num_bins: bins between the logits −16 and 16; what is beyond falls into the outer ones.
@@ -51,7 +51,6 @@ class AUC(CandidateSums):
         logits = ops.log(probabilities) - ops.log1p(-probabilities)
         place = (ops.clip(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT) / _LARGEST_LOGIT + 1.0) / 2.0
         bins = ops.clip(ops.cast(ops.floor(place * self.num_bins), "int32"), 0, self.num_bins - 1)
-        weights = ops.where(ops.isnan(place), float("nan"), weights)  # which has no bin, and must not go unseen
         self.positives.assign_add(ops.segment_sum(weights * labels, bins, self.num_bins))
         self.negatives.assign_add(ops.segment_sum(weights * (1.0 - labels), bins, self.num_bins))
 

@@ -14,7 +14,8 @@ class Calibration(CandidateSums):
 
         Calibration = Σ_c w_c p_c / Σ_c w_c y_c        mean prediction / mean label
 
-    1 is right on average, above 1 predicts too much. NaN without a positive.
+    1 is right on average, above 1 predicts too much. NaN without a positive, and once a label or a prediction
+    was outside [0, 1].
 
     References:
         He et al., "Practical Lessons from Predicting Clicks on Ads at Facebook", ADKDD 2014, section 3.

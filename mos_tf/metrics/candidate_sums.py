@@ -12,7 +12,8 @@ class CandidateSums(keras.metrics.Metric):
     """Sums over candidates, in float64: float32 stops counting single candidates at 2^24 of them.
 
     A subclass makes its sums with `add_sum`, adds to them in `accumulate` and says in `result` what they mean.
-    Since sums are all it keeps, the result does not depend on how the candidates were batched.
+    Since sums are all it keeps, the result does not depend on how the candidates were batched. It is NaN once a label
+    or a probability was outside [0, 1], whatever its weight: taken as one, a logit can look like a perfect prediction.
     """
 
     def add_sum(self, name: str, shape: tuple[int, ...] = ()) -> keras.Variable:
@@ -35,7 +36,7 @@ class CandidateSums(keras.metrics.Metric):
 
         Args:
             y_true: labels, 0 or 1 [M].
-            y_pred: probabilities [M].
+            y_pred: probabilities, in [0, 1] [M].
             sample_weight: float [M], not negative; default 1.
 
         Raises:
@@ -43,11 +44,21 @@ class CandidateSums(keras.metrics.Metric):
         """
         if sample_weight is None:
             sample_weight = ops.ones(ops.shape(y_true))
-        self.accumulate(*flat("float64", y_true=y_true, y_pred=y_pred, sample_weight=sample_weight))
+        labels, probabilities, weights = flat("float64", y_true=y_true, y_pred=y_pred, sample_weight=sample_weight)
+        valid = _is_probability(labels) & _is_probability(probabilities)
+        self.accumulate(labels, probabilities, ops.where(valid, weights, float("nan")))
 
     def accumulate(self, labels: Any, probabilities: Any, weights: Any) -> None:
-        """Adds float64 labels, probabilities and weights, each [M], to the sums."""
+        """Adds float64 labels, probabilities and weights, each [M], to the sums.
+
+        The weight of a candidate is NaN where its label or probability is none, and must not be lost on the way.
+        """
         raise NotImplementedError
+
+
+def _is_probability(values: Any) -> Any:
+    """Returns where values are in [0, 1], which NaN is not."""
+    return (values >= 0) & (values <= 1)
 
 
 def ratio(numerator: Any, denominator: Any) -> Any:

@@ -16,7 +16,7 @@ class ExpectedCalibrationError(CandidateSums):
 
     Bin b of B holds predictions in [b/B, (b + 1)/B), the last one 1 as well. Where positives are rare, all
     predictions share the first bins and the error is small whatever the model; read it beside `Calibration`.
-    NaN without candidates.
+    NaN without candidates, and once a label or a prediction was outside [0, 1].
 
     Args:
         num_bins: B.

@@ -17,7 +17,7 @@ class LogLoss(CandidateSums):
         LogLoss = − Σ_c w_c [y_c log p_c + (1 − y_c) log(1 − p_c)] / Σ_c w_c
 
     Probabilities are kept 10⁻⁷ away from 0 and 1, so that one sure mistake costs 16.1 and not infinity. NaN without
-    candidates.
+    candidates, and once a label or a prediction was outside [0, 1].
 
     Example:
 

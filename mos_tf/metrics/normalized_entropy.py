@@ -16,7 +16,8 @@ class NormalizedEntropy(LogLoss):
         NE = LogLoss / − [b log b + (1 − b) log(1 − b)]        b = Σ_c w_c y_c / Σ_c w_c, the base rate
 
     Below 1, the model knows more than the base rate; unlike log loss, it compares across data of different base
-    rates. NaN where all labels are of one class, which the base rate predicts without loss.
+    rates. NaN where all labels are of one class, which the base rate predicts without loss, and once a label or a
+    prediction was outside [0, 1].
 
     References:
         He et al., "Practical Lessons from Predicting Clicks on Ads at Facebook", ADKDD 2014, equation 1.

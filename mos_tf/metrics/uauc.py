@@ -17,7 +17,7 @@ class UAUC(UserAUC):
     Beside `GAUC` it shows whether users with few candidates are served as well as those with many. Ties count half.
     Users with one class are left out: `one_class_users()` says how many; 0.0 where that leaves none. The result is
     exact up to `capacity` candidates. Beyond it both go over a uniform sample of whole users, so memory stays at 16
-    bytes x capacity.
+    bytes x capacity; NaN where the sample is empty, as it is where one user alone exceeds the capacity.
 
     Args:
         capacity: candidates kept at most; one batch must fit.

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+_MOST_HALVINGS = 63  # after which nobody is left: an int64 mask has no more bits to tell users apart by
+
 
 class UserAUC(keras.metrics.Metric):
     """Weighted mean of the users' AUC; a subclass says in `user_weights` what a user counts.
@@ -12,7 +14,8 @@ class UserAUC(keras.metrics.Metric):
     Ties count half. Users with one class are left out: `one_class_users` says how many. The result is exact up to
     `capacity` candidates. Beyond it the metric keeps a uniform sample of users: whenever the buffer is full it drops
     half of the users, by their hash, and goes on with the rest, so memory stays at 16 bytes x capacity and no user is
-    ever counted in part. 0.0 without a user of both classes.
+    ever counted in part. 0.0 without a user of both classes; NaN where the sampling leaves nobody, as it does where one
+    user has more candidates than `capacity`.
     """
 
     def __init__(self, capacity: int = 2**19, **kwargs: Any):
@@ -80,7 +83,7 @@ class UserAUC(keras.metrics.Metric):
     @staticmethod
     def _of_sampled_users(state: tuple, halvings: tf.Tensor) -> tuple:
         mask = tf.bitwise.left_shift(tf.ones((), tf.int64), halvings) - 1
-        sampled = tf.bitwise.bitwise_and(_mix(state[2]), mask) == 0
+        sampled = (tf.bitwise.bitwise_and(_mix(state[2]), mask) == 0) & (halvings < _MOST_HALVINGS)
         return tuple(tf.boolean_mask(values, sampled) for values in state)
 
     def user_weights(self, candidates: tf.Tensor) -> tf.Tensor:
@@ -90,7 +93,9 @@ class UserAUC(keras.metrics.Metric):
     def result(self) -> tf.Tensor:
         users = self._users()
         weights = tf.where(users.both_classes, self.user_weights(users.candidates), 0.0)
-        return tf.math.divide_no_nan(tf.reduce_sum(weights * users.auc), tf.reduce_sum(weights))
+        mean = tf.math.divide_no_nan(tf.reduce_sum(weights * users.auc), tf.reduce_sum(weights))
+        nobody_left = (self.size.value == 0) & (self.halvings.value > 0)
+        return tf.where(nobody_left, tf.constant(float("nan"), mean.dtype), mean)
 
     def one_class_users(self) -> tf.Tensor:
         """Returns how many of the users kept are left out, as AUC is not defined on one class, int64 scalar."""
@@ -140,8 +145,9 @@ def _users(labels: tf.Tensor, scores: tf.Tensor, groups: tf.Tensor) -> _Users:
 
 
 def _mix(users: tf.Tensor) -> tf.Tensor:
-    """Spreads int64 user ids over all bits (the finaliser of SplitMix64), so that any low bits sample users evenly."""
-    bits = tf.bitcast(users, tf.uint64)
+    """Spreads int64 user ids over all bits (SplitMix64), so that any low bits sample users evenly."""
+    # The bits of 0 would all stay 0, and user 0 in every sample, but for the addend.
+    bits = tf.bitcast(users, tf.uint64) + tf.constant(0x9E3779B97F4A7C15, tf.uint64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, tf.constant(shift, tf.uint64)))
         bits *= tf.constant(factor, tf.uint64)

@@ -86,6 +86,30 @@ def test_a_prediction_that_is_no_number_is_not_overlooked(metric):
 
 
 @every_metric
+@pytest.mark.parametrize(
+    ("labels", "scores"),
+    [
+        ([1, 0], [3.0, -2.0]),  # logits
+        ([1, 1], [0.9, 1.5]),
+        ([0, 1], [-0.25, 0.9]),
+        ([2, 0], [0.9, 0.1]),
+        ([1, -1], [0.9, 0.1]),
+        ([1, np.nan], [0.9, 0.1]),
+    ],
+)
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_what_is_no_probability_or_no_label_cannot_be_taken_for_good(metric, labels, scores, in_graph):
+    found = metric()
+    update = tf.function(found.update_state) if in_graph else found.update_state
+    update(tf.constant(labels, tf.float32), tf.constant(scores))
+    update(tf.constant([1.0, 0.0]), tf.constant([0.75, 0.25]))
+    assert np.isnan(float(found.result()))
+    found.reset_state()
+    update(tf.constant([1.0, 0.0]), tf.constant([0.75, 0.25]))
+    assert np.isfinite(float(found.result()))
+
+
+@every_metric
 def test_sure_predictions_give_a_number(metric):
     found = metric()
     found.update_state([1, 0, 1, 0], [1.0, 0.0, 0.0, 1.0])

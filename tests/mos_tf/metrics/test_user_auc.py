@@ -66,6 +66,37 @@ def test_beyond_the_capacity_they_keep_whole_users_evenly_sampled(metric):
     assert 0 < int(found.one_class_users()) < 0.08 * len(kept)
 
 
+# The one id whose hash is 0, and so even after any number of halvings: what SplitMix64 adds, negated.
+MIXED_TO_0 = 2**64 - 0x9E3779B97F4A7C15
+
+
+@both
+@pytest.mark.parametrize("in_graph", [False, True])
+@pytest.mark.parametrize("user", [0, 1, -1, MIXED_TO_0])
+def test_a_user_that_alone_exceeds_the_capacity_leaves_nobody_to_judge(metric, user, in_graph):
+    found = metric(capacity=4)
+    update = tf.function(found.update_state) if in_graph else found.update_state
+    candidates = tf.constant([1.0, 0.0, 1.0]), tf.constant([0.1, 0.2, 0.3])
+    update(*candidates, groups=tf.constant([user] * 3, tf.int64))
+    assert float(found.result()) == 0.5
+    for _ in range(2):  # the third batch finds an empty buffer, and must not count the user in part
+        update(*candidates, groups=tf.constant([user] * 3, tf.int64))
+        assert np.isnan(float(found.result()))
+        assert int(found.one_class_users()) == 0
+    found.reset_state()
+    assert float(found.result()) == 0.0
+
+
+def test_user_0_is_sampled_like_any_other():
+    # SplitMix64 from seed 0 is published: the hash of user 0 is 0xE220A8397B1DCDAF, odd, and goes with the first half;
+    # that of its second user is 0x6E789E6AA1B965F4, even, and stays.
+    found = GAUC(capacity=2)
+    found.update_state([1, 0], [0.1, 0.9], groups=[0, 0])
+    found.update_state([1, 0], [0.9, 0.1], groups=[-MIXED_TO_0] * 2)
+    assert np.asarray(found.groups).tolist() == [-MIXED_TO_0] * 2
+    assert float(found.result()) == 1.0
+
+
 @both
 def test_reset_forgets_everything(metric):
     found = metric(capacity=8)
