@@ -10,6 +10,7 @@ TIMESTAMP = "timestamp"
 USER_ID = "user_id"
 REQUEST_TIME = "request_time"
 LABEL = "label"
+LOG_SAMPLING_PROBABILITY = "log_sampling_probability"
 
 HISTORY = "history_"
 CANDIDATE = "candidate_"

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from mos_tf.encoders.arguments import positive
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
 from mos_tf.encoders.heads import over_slices, values_of_heads
 from mos_tf.ragged import Pairs, Rows, null_softmax, pair_rows, tile_rows
@@ -46,6 +47,7 @@ class DIN(SequenceEncoder):
 
     def __init__(self, hidden_units: int = 32, num_heads: int = 4, output_dim: int | None = None, **kwargs: Any):
         super().__init__(output_dim=output_dim, **kwargs)
+        positive(self, hidden_units=hidden_units, num_heads=num_heads, output_dim=output_dim)
         self.hidden_units = hidden_units
         self.num_heads = num_heads
         self.evidence_dim = 2 * num_heads

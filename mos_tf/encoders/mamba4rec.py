@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from mos_tf.encoders.arguments import positive
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
 from mos_tf.ragged import TILE, Rows, Tiles, row_lengths, tile_rows
 from mos_tf.ragged.backend import count, segment_sum, take
@@ -63,6 +64,7 @@ class Mamba4Rec(SequenceEncoder):
         **kwargs: Any,
     ):
         super().__init__(output_dim=output_dim, **kwargs)
+        positive(self, num_layers=num_layers, state_dim=state_dim, expand=expand, output_dim=output_dim)
         if not 1 <= conv_width <= TILE + 1:
             raise ValueError(f"Mamba4Rec's convolution reads 1 to {TILE + 1} events. Received: conv_width={conv_width}")
         self.num_layers = num_layers

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from mos_tf.encoders.arguments import positive
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
 from mos_tf.ragged import Rows, Tiles, tile_rows
 from mos_tf.ragged.backend import count, segment_sum, spread, take, weigh
@@ -63,6 +64,7 @@ class SDIM(SequenceEncoder):
         **kwargs: Any,
     ):
         super().__init__(output_dim=output_dim, **kwargs)
+        positive(self, num_hashes=num_hashes, signature_bits=signature_bits, output_dim=output_dim)
         if num_hashes % signature_bits:
             raise ValueError(
                 "SDIM's hashes form signatures of equal width. "

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from mos_tf.encoders.arguments import positive
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
 from mos_tf.ragged import Pairs, Rows, last_events, pair_rows, row_lengths, splits_of, tile_rows
 from mos_tf.ragged.backend import count, take, take_once
@@ -72,6 +73,14 @@ class TransAct(SequenceEncoder):
         **kwargs: Any,
     ):
         super().__init__(output_dim=output_dim, **kwargs)
+        positive(
+            self,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            feed_forward=feed_forward,
+            num_recent=num_recent,
+            output_dim=output_dim,
+        )
         self.max_events = checked_window(max_events)
         self.num_layers = num_layers
         self.num_heads = num_heads

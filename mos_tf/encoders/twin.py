@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from mos_tf.encoders.arguments import positive
 from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
 from mos_tf.encoders.heads import kernel_by_head, over_slices, values_of_heads
 from mos_tf.ragged import Pairs, Rows, Tiles, keep, null_softmax, pair_rows, row_lengths, splits_of, tile_rows
@@ -53,10 +54,7 @@ class TWIN(SequenceEncoder):
 
     def __init__(self, num_selected: int = 50, num_heads: int = 4, output_dim: int | None = None, **kwargs: Any):
         super().__init__(output_dim=output_dim, **kwargs)
-        if num_selected < 1:
-            raise ValueError(
-                f"TWIN attends to at least one event. Received: num_selected={num_selected}; give 1 or more"
-            )
+        positive(self, num_selected=num_selected, num_heads=num_heads, output_dim=output_dim)
         self.num_selected = num_selected
         self.num_heads = num_heads
         self.evidence_dim = 2 * num_heads

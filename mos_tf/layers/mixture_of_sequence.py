@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
-import tensorflow as tf
 from keras import ops
 
-from mos_tf.encoders.base import SequenceEncoder, Shape, like
+from mos_tf.encoders.arguments import Arguments, positive
+from mos_tf.encoders.base import SequenceEncoder, Shape, check_encoder, copy_encoder, like
 from mos_tf.layers.embedding_router import EmbeddingRouter
 from mos_tf.layers.fusion import Combination, Fusion
 from mos_tf.layers.router import Router
 from mos_tf.layers.sessions import SESSION_GAP, session_numbers
 from mos_tf.layers.short_term_expert import ShortTermExpert
-from mos_tf.layers.theme_experts import ThemeExperts, copy_encoder
+from mos_tf.layers.theme_experts import ThemeExperts
 from mos_tf.layers.theme_router import ThemeRouter
 from mos_tf.ragged import Rows
 from mos_tf.ragged.backend import count
@@ -90,8 +90,10 @@ class MixtureOfSequence(keras.layers.Layer):
         [batch, (candidates), dim] in the candidates' form; with `return_routing` a pair of it and a `Routing`.
 
     Raises:
-        ValueError: routing by tokens without a router, or before it is adapted; session routing, or a learning router's
-            session loss, with neither sessions nor time; an unknown expert; affinity alone without affinity.
+        ValueError: a history that is not ragged, batches of different sizes; a router of other themes, an encoder of
+            another precision than the mixture's; routing by tokens without a router, or before it is adapted; session
+            routing, or a learning router's session loss, with neither sessions nor time; an unknown expert; affinity
+            alone without affinity.
 
     Example:
 
@@ -123,11 +125,19 @@ class MixtureOfSequence(keras.layers.Layer):
         self.num_themes = (num_themes,) if isinstance(num_themes, int) else tuple(sorted(num_themes))
         self.window = window
         self.routing_unit = _one_of("routing_unit", routing_unit, ("item", "session"))
+        check_encoder(self, encoder)
+        positive(self, window=window, session_gap=session_gap)
+        experts = (experts,) if isinstance(experts, str) else experts
         for expert in experts:
             _one_of("experts", expert, EXPERTS)
         self.experts = tuple(expert for expert in EXPERTS if expert in experts)
         self.theme_weights = _one_of("theme_weights", theme_weights, ("shared", "own"))
         self.session_gap = session_gap
+        if router is not None and tuple(router.num_themes) != self.num_themes:
+            raise ValueError(
+                "a mixture and its router have the same themes. "
+                f"Received: num_themes={self.num_themes}, a router of {tuple(router.num_themes)}; make them equal"
+            )
         self.encoder = encoder
         self.global_expert: Any = encoder if "global" in self.experts else None
         self.short_expert: Any = None
@@ -241,14 +251,12 @@ class MixtureOfSequence(keras.layers.Layer):
         return_routing: bool = False,
         training: bool = False,
     ) -> Any:
-        rows, wanted = Rows.of(history), Rows.of(candidates)
-        one_each = not isinstance(candidates, (tf.RaggedTensor, Rows))
-        time = None if history_time is None else Rows.of(history_time).values
+        rows, wanted, candidate_rows, time = Arguments.of(self, history, candidates, history_time)
         ids = None if history_session is None else Rows.of(history_session).values
         sessions = None
         if self.routing_unit == "session" or time is not None or ids is not None:
             sessions = session_numbers(rows, sessions=ids, time=time, gap=self.session_gap)
-        routed = (rows.values, wanted.values) if routing is None else tuple(Rows.of(part).values for part in routing)
+        routed = (rows.values, wanted) if routing is None else tuple(Rows.of(part).values for part in routing)
         if training and self.router.learn:
             self.router.learn_from(routed[0], sessions)
         by_session = self.routing_unit == "session"
@@ -257,8 +265,8 @@ class MixtureOfSequence(keras.layers.Layer):
         column = self.router.routing_resolution
         mixed = self.mix(
             rows,
-            wanted.values,
-            None if one_each else wanted.ids,
+            wanted,
+            candidate_rows,
             (themes[0][:, column], themes[1][:, column]),
             time,
             None if affinity is None else Rows.of(affinity).values,

@@ -4,7 +4,8 @@ from typing import Any
 
 import keras
 
-from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.encoders.arguments import positive
+from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape, check_encoder
 from mos_tf.ragged import Rows, last_events
 
 
@@ -18,6 +19,9 @@ class ShortTermExpert(SequenceEncoder):
         encoder: any `SequenceEncoder`.
         window: W.
 
+    Raises:
+        ValueError: a window below 1, or an encoder of another precision than the expert's.
+
     Example:
 
     >>> import tensorflow as tf
@@ -28,9 +32,9 @@ class ShortTermExpert(SequenceEncoder):
     """
 
     def __init__(self, encoder: SequenceEncoder, window: int = 50, **kwargs: Any):
-        super().__init__(output_dim=encoder.output_dim, **kwargs)
-        if window < 1:
-            raise ValueError(f"the short-term expert sees at least one event. Received: window={window}")
+        super().__init__(output_dim=getattr(encoder, "output_dim", None), **kwargs)
+        positive(self, window=window)
+        check_encoder(self, encoder)
         self.encoder = encoder
         self.window = window
         self.evidence_dim = encoder.evidence_dim

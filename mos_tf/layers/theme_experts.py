@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.encoders.arguments import Arguments
+from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape, check_encoder, copy_encoder, like
 from mos_tf.ragged import Rows, matching_rows, rows_where
 from mos_tf.ragged.backend import count, flat_nonzero, stable_argsort, take
 
@@ -23,10 +24,33 @@ class ThemeExperts(keras.layers.Layer):
         encoder: any `SequenceEncoder`, the shared one, or the pattern of each theme's own.
         num_themes: K; code K, "no theme", has an expert too.
         own_weights: whether every theme has an encoder of its own.
+
+    Call arguments:
+        history: float RaggedTensor [batch, (events), dim], oldest first.
+        candidates: float RaggedTensor [batch, (candidates), dim], or dense [batch, dim] for one each.
+        themes: pair (history's, candidates') of int themes in [0, K], in their forms.
+        history_time: int64 RaggedTensor [batch, (events)], seconds before the request, or None.
+
+    Returns:
+        [batch, (candidates), output_dim] in the candidates' form.
+
+    Raises:
+        ValueError: what is no encoder, or one of another precision than the layer's.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> from mos_tf.encoders import DIN
+    >>> themes = tf.ragged.constant([[0, 1, 0], []], dtype=tf.int32)
+    >>> history = themes.with_values(tf.random.normal([3, 8]))
+    >>> experts = ThemeExperts(DIN(), num_themes=2)
+    >>> experts(history, tf.random.normal([2, 8]), themes=(themes, tf.constant([0, 1]))).shape
+    TensorShape([2, 8])
     """
 
     def __init__(self, encoder: SequenceEncoder, num_themes: int, own_weights: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
+        check_encoder(self, encoder)
         self.num_themes = num_themes
         self.own_weights = own_weights
         self.encoders = (
@@ -39,6 +63,11 @@ class ThemeExperts(keras.layers.Layer):
             if not encoder.built:  # it is, where it was read from a file
                 encoder.build(history_shape, candidates_shape)
         self.built = True
+
+    def call(self, history: Any, candidates: Any, *, themes: tuple[Any, Any], history_time: Any = None) -> Any:
+        rows, wanted, candidate_rows, time = Arguments.of(self, history, candidates, history_time)
+        of_events, of_candidates = (Rows.of(part).values for part in themes)
+        return like(candidates, self.encode(rows, wanted, candidate_rows, (of_events, of_candidates), time).vectors)
 
     def encode(
         self, history: Rows, candidates: Any, candidate_rows: Any, themes: tuple[Any, Any], time: Any = None
@@ -95,8 +124,3 @@ class ThemeExperts(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict) -> "ThemeExperts":
         return cls(**{**config, "encoder": keras.saving.deserialize_keras_object(config["encoder"])})
-
-
-def copy_encoder(encoder: SequenceEncoder, name: str) -> Any:
-    """Returns a new encoder of the same configuration, with weights of its own."""
-    return type(encoder).from_config({**encoder.get_config(), "name": name})

@@ -13,11 +13,12 @@ from mos_tf.models.scoring import ScoringModel
 MAX_CANDIDATES = 200_000
 
 
-def adapt_ranker(ranker: ScoringModel, batches: Iterable) -> None:
+def adapt_ranker(ranker: ScoringModel, batches: Iterable, theme_start: int | None = None) -> None:
     """Sets a ranker's themes, priors and quantiles from (features, label) of training requests, and says so."""
-    if ranker.router and not ranker.router.adapted:
-        sessions, tokens = theme_sessions(batches, ranker.spec.theme_token, ranker.session_gap)
+    if ranker.router and (ranker.found_themes or not ranker.router.adapted):
+        sessions, tokens = theme_sessions(batches, ranker.spec.theme_token, ranker.session_gap, theme_start)
         ranker.router.adapt(sessions, tokens)
+        ranker.found_themes = True
         print(
             f"{ranker.name}: adapted {'/'.join(map(str, ranker.router.num_themes))} themes of "
             f"{ranker.spec.theme_token} on {len(tokens):,} events in {len(np.unique(sessions)):,} sessions",
@@ -25,6 +26,7 @@ def adapt_ranker(ranker: ScoringModel, batches: Iterable) -> None:
         )
     priors = ranker.candidate_numbers.priors
     if priors is not None:
+        priors.forget()
         for features, label in batches:
             told = ranker.with_item_features(features)
             ids = {name: told[CANDIDATE + name].flat_values.numpy() for name in priors.num_ids}

@@ -60,6 +60,11 @@ class LabelPriors(keras.layers.Layer):
         }
         self.built = True
 
+    def forget(self) -> None:
+        """Sets all counts to 0."""
+        for table in self.tables.values():
+            table.assign(keras.ops.zeros_like(table))
+
     def count(self, ids: Mapping[str, np.ndarray], users: np.ndarray, labels: np.ndarray) -> None:
         """Adds labelled training candidates: ids [M] of each level, users int64 [M] and labels [M]."""
         folds = np.asarray(users) % self.num_folds

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mos_tf.encoders import DIN, SequenceEncoder
 from mos_tf.features import CANDIDATE, ITEM_ID, FeatureSpec
-from mos_tf.layers import HistoryAffinity, MixtureOfSequence
+from mos_tf.layers import HistoryAffinity, MixtureOfSequence, ThemeRouter
 from mos_tf.layers.sessions import SESSION_GAP
 from mos_tf.metrics import ThemeLoad
 from mos_tf.models.adaptation import adapt_ranker
@@ -62,8 +62,8 @@ class SequenceRanker(ScoringModel):
         Probabilities, float32 RaggedTensor [batch, (candidates)].
 
     Raises:
-        ValueError: a categorical feature without `num_ids`, an item table that is not the spec's, or a call before
-            `fit` or `adapt`.
+        ValueError: a categorical feature without `num_ids`, an item table that is not the spec's, a sequence layer of
+            another width or precision, features of another form than the spec's, or a call before `fit` or `adapt`.
 
     Example:
 
@@ -99,12 +99,26 @@ class SequenceRanker(ScoringModel):
         self.spec = spec if isinstance(spec, FeatureSpec) else FeatureSpec.model_validate(spec)
         self.num_ids = id_counts(self.spec, num_ids, item_table)
         self.first_stage = first_stage
+        self.found_themes = False  # whether the router's themes are this ranker's own finding
         self._numbers_trained = False  # by the first stage, before the rest has seen a step
         self.embedding_dim = embedding_dim
         self.event_dropout = event_dropout
         self.session_gap = session_gap
         self.seed_generator = keras.random.SeedGenerator(0)
-        self.sequence = sequence if sequence is not None else MixtureOfSequence(DIN())
+        if not 0 <= event_dropout < 1:
+            raise ValueError(
+                f"event_dropout is a share below 1. Received: event_dropout={event_dropout}; give 0 for none"
+            )
+        self.sequence = (
+            sequence
+            if sequence is not None
+            else MixtureOfSequence(DIN(dtype=self.dtype_policy), dtype=self.dtype_policy)
+        )
+        if self.sequence.compute_dtype != self.compute_dtype:
+            raise ValueError(
+                "a ranker and its sequence layer compute in one precision. "
+                f"Received: {self.dtype_policy.name} around {self.sequence.dtype_policy.name}; give both the same dtype"
+            )
         self.embed = FeatureEmbedding(
             self.spec,
             self.num_ids,
@@ -136,6 +150,11 @@ class SequenceRanker(ScoringModel):
     def _own_router(self) -> Any:
         if not isinstance(self.sequence, MixtureOfSequence):
             return None
+        if self.sequence.router is not None and not isinstance(self.sequence.router, ThemeRouter):
+            raise ValueError(
+                "a ranker routes by the theme token of its spec. "
+                f"Received: a mixture with {type(self.sequence.router).__name__}; give a ThemeRouter, or none"
+            )
         return self.sequence.router or self.sequence.make_router(self.num_ids[self.spec.theme_token])
 
     @property
@@ -160,6 +179,11 @@ class SequenceRanker(ScoringModel):
         numbers = (None, self.candidate_numbers.output_dim)
         if not self.sequence.built:  # it is, where it was read from a file
             self.sequence.build(ragged, ragged, *([numbers] if self.router else []))
+        if self.sequence.output_dim != self.embedding_dim:
+            raise ValueError(
+                "a history's vector meets the candidate's, so both have one width. "
+                f"Received: output_dim={self.sequence.output_dim}, embedding_dim={self.embedding_dim}; make them equal"
+            )
         evidence = self.sequence.evidence_dim + (self.embedding_dim if self.embed.has_context else 0)
         self.head.build(numbers, vector, vector, (None, evidence))
         self.built = True
@@ -172,18 +196,23 @@ class SequenceRanker(ScoringModel):
             loss = train_first_stage(self, _bounded(dataset, max_batches), self.first_stage)
             print(f"{self.name}: trained the tower of numbers for {self.first_stage.epochs} epochs, loss {loss:.4f}")
 
-    def adapt(self, dataset: tf.data.Dataset, *, max_batches: int | None = None) -> None:
-        """Finds themes, priors and the quantiles of the numbers in training requests, and says so.
+    def adapt(
+        self, dataset: tf.data.Dataset, *, max_batches: int | None = None, theme_start: int | None = None
+    ) -> None:
+        """Finds themes, priors and the quantiles of the numbers in training requests anew, and says so.
+
+        Themes that the router brought along, adapted before, are kept.
 
         Args:
             dataset: batches of (features, label) from the training period.
             max_batches: how much of the dataset to look at; needed where it repeats for ever.
+            theme_start: UTC seconds before which themes are found; default the first training request's time.
 
         Raises:
             ValueError: an endless dataset without `max_batches`.
             DataError: the histories hold too few sessions to find themes in.
         """
-        adapt_ranker(self, _bounded(dataset, max_batches))
+        adapt_ranker(self, _bounded(dataset, max_batches), theme_start)
 
     def update_metrics(self, x: Features) -> None:
         if self.theme_load is not None:

@@ -10,6 +10,7 @@ from mos_tf.encoders import SequenceEncoder
 from mos_tf.features import CANDIDATE, HISTORY, ITEM_ID, REQUEST_TIME, TIMESTAMP, FeatureSpec
 from mos_tf.layers import MixtureOfSequence
 from mos_tf.layers.sessions import session_numbers
+from mos_tf.models.checks import check_features
 from mos_tf.models.embedding import FeatureEmbedding
 from mos_tf.models.event_time import EventTimeEmbedding
 from mos_tf.models.head import RankingHead
@@ -46,6 +47,7 @@ class ScoringModel(RequestModel):
         sequence: what reads the history.
         head: turns both into a logit.
         event_dropout: share of history events that the encoders do not see in a training step.
+        found_themes: whether `adapt` found the router's themes itself.
         session_gap: seconds without an event after which a new session begins.
     """
 
@@ -57,6 +59,7 @@ class ScoringModel(RequestModel):
     sequence: MixtureOfSequence | SequenceEncoder
     head: RankingHead
     event_dropout: float
+    found_themes: bool
     session_gap: int
     seed_generator: keras.random.SeedGenerator
 
@@ -87,6 +90,7 @@ class ScoringModel(RequestModel):
                 f"{self.name}: themes and quantiles are not adapted. Received: a call before fit; "
                 "call fit(dataset) or adapt(dataset) first"
             )
+        check_features(self.spec, features)
         features = self.with_item_features(features)
         themes = self._themes(features)
         ages = self._seconds_before(features)
@@ -165,8 +169,10 @@ class ScoringModel(RequestModel):
 
     @staticmethod
     def _seconds_before(features: Features) -> tf.RaggedTensor:
+        """Returns the events' ages; an event from behind the request, where clocks disagree, is of its own instant."""
         times = features[HISTORY + TIMESTAMP]
-        return times.with_flat_values(tf.gather(features[REQUEST_TIME], times.value_rowids()) - times.flat_values)
+        ages = tf.gather(features[REQUEST_TIME], times.value_rowids()) - times.flat_values
+        return times.with_flat_values(tf.maximum(ages, 0))
 
 
 def _keep(rows: Rows, kept: tf.Tensor) -> Rows:

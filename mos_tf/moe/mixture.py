@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape, check_encoder, copy_encoder
 from mos_tf.moe.gate import Gate
-from mos_tf.ragged import Rows, Selection, keep, row_lengths, splits_of
-from mos_tf.ragged.backend import INDEX, count, take
+from mos_tf.ragged import Rows, Selection, keep, row_lengths, row_means, splits_of
+from mos_tf.ragged.backend import INDEX, count, spread, take
 
 DISPATCH = ("request", "event")
 
@@ -46,11 +46,12 @@ class MixtureOfExperts(SequenceEncoder):
         dispatch: "request" or "event".
 
     Raises:
-        ValueError: another dispatch, or fewer than 2 experts.
+        ValueError: another dispatch, fewer than 2 experts, or an encoder of another precision than the mixture's.
     """
 
     def __init__(self, encoder: SequenceEncoder, num_experts: int = 8, dispatch: str = "request", **kwargs: Any):
-        super().__init__(output_dim=encoder.output_dim, **kwargs)
+        super().__init__(output_dim=getattr(encoder, "output_dim", None), **kwargs)
+        check_encoder(self, encoder)
         if dispatch not in DISPATCH:
             raise ValueError(f"dispatch must be one of {DISPATCH}. Received: dispatch={dispatch!r}")
         if num_experts < 2:
@@ -58,8 +59,7 @@ class MixtureOfExperts(SequenceEncoder):
         self.num_experts = num_experts
         self.dispatch = dispatch
         self.evidence_dim = encoder.evidence_dim
-        config = encoder.get_config()
-        self.experts = [type(encoder).from_config({**config, "name": f"expert_{e}"}) for e in range(num_experts)]
+        self.experts = [copy_encoder(encoder, f"expert_{number}") for number in range(num_experts)]
 
     def make_gate(self) -> Gate:
         """Returns the gate over `num_experts`; its load is named like the mixture."""
@@ -90,20 +90,13 @@ class MixtureOfExperts(SequenceEncoder):
 
     def _dispatch(self, history: Rows) -> tuple[Any, Any]:
         """Asks the gate: float32 [N, E], above 0 where an expert sees an event, and float32 [R, E], π."""
-        ids, num_rows = history.ids, history.num_rows
+        ids = history.ids
         existing = ops.arange(count(ids), dtype=ids.dtype) < history.splits[-1]
-        lengths = row_lengths(history.splits)
-        sizes = ops.maximum(ops.cast(lengths, "float32"), 1.0)[:, None]
-
-        def row_means(values: Any) -> Any:
-            values = ops.where(existing[:, None], ops.cast(values, "float32"), 0.0)
-            return ops.segment_sum(values, ids, num_segments=num_rows) / sizes
-
         if self.dispatch == "event":
             shares = self.gate(history.values, existing)
-            return shares, row_means(shares)
-        masses = self.gate(row_means(history.values), lengths > 0)
-        return ops.where(existing[:, None], take(masses, ids), 0.0), masses
+            return shares, row_means(Rows(shares, history.splits))
+        masses = self.gate(row_means(history), row_lengths(history.splits) > 0)
+        return ops.where(existing[:, None], spread(masses, ids), 0.0), masses
 
     def get_config(self) -> dict:
         config = super().get_config()

@@ -6,7 +6,7 @@ of the backends lies behind one seam, `backend`; all else is `keras.ops`.
 
 from mos_tf.ragged.join import MatchedSums, join_sums
 from mos_tf.ragged.pairs import Pairs, pair_rows
-from mos_tf.ragged.rows import Rows, rank_from_end, row_ids, row_lengths, splits_of
+from mos_tf.ragged.rows import Rows, rank_from_end, row_ids, row_lengths, row_means, splits_of
 from mos_tf.ragged.selection import Selection, keep, last_events, matching_rows, regroup_rows, rows_where
 from mos_tf.ragged.softmax import NullSoftmax, null_softmax
 from mos_tf.ragged.tiles import TILE, Tiles, tile_rows
@@ -30,6 +30,7 @@ __all__ = [
     "regroup_rows",
     "row_ids",
     "row_lengths",
+    "row_means",
     "rows_where",
     "splits_of",
     "tile_rows",

@@ -9,6 +9,7 @@ import keras
 if keras.backend.backend() == "tensorflow":
     from mos_tf.ragged.tensorflow_backend import (
         INDEX,
+        agree,
         at_most,
         bound,
         concrete,
@@ -28,6 +29,7 @@ if keras.backend.backend() == "tensorflow":
 elif keras.backend.backend() == "jax":
     from mos_tf.ragged.jax_backend import (
         INDEX,
+        agree,
         at_most,
         bound,
         concrete,
@@ -52,6 +54,7 @@ else:
 
 __all__ = [
     "INDEX",
+    "agree",
     "at_most",
     "bound",
     "concrete",

@@ -91,6 +91,13 @@ def look_up(table: Any, ids: Any) -> Any:
     return take(jnp.asarray(table), ids)
 
 
+def agree(one: int, other: int, rule: str, way_out: str, then: Any) -> Any:
+    """Returns `then` if two sizes, which are static, are equal, else raises ValueError."""
+    if one != other:
+        raise ValueError(f"{rule}. Received: {one} and {other}; {way_out}")
+    return then
+
+
 def at_most(limit: int, value: Any, rule: str, way_out: str, then: Any) -> Any:
     """Returns `then` if `value` <= `limit`, else raises ValueError; under `jax.jit`, from a callback."""
 

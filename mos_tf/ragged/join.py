@@ -22,23 +22,34 @@ class MatchedSums(NamedTuple):
 def join_sums(
     event_ids: Any, event_rows: Any, candidate_ids: Any, candidate_rows: Any, values: Any, keys: Any
 ) -> MatchedSums:
-    """Sums the values of the events that share a candidate's row and id.
+    """Sums the values of the events that share a candidate's row and id. A negative id is padding: it matches nothing.
 
     Args:
-        event_ids: int [N]; non-negative.
+        event_ids: int [N]; on JAX within its 32 bits, unless it computes in 64.
         event_rows: int [N].
-        candidate_ids: int [M]; non-negative.
+        candidate_ids: int [M], as the events'.
         candidate_rows: int [M].
         values: float [N, F], what to sum.
         keys: float [N], what to take the least of.
     """
-    index = event_rows.dtype
     numbers, total = joint_ids(
-        ops.concatenate([event_rows, candidate_rows]),
-        ops.concatenate([ops.cast(event_ids, index), ops.cast(candidate_ids, index)]),
+        ops.concatenate([event_rows, candidate_rows]), ops.concatenate([event_ids, candidate_ids])
     )
     num_events = count(event_rows)
-    event_numbers, candidate_numbers = numbers[:num_events], numbers[num_events:]
+    wanted = ops.where(candidate_ids >= 0, numbers[num_events:], total)  # a number that no event has
+    return sums_by_number(numbers[:num_events], wanted, total + 1, values, keys)
+
+
+def sums_by_number(event_numbers: Any, candidate_numbers: Any, total: Any, values: Any, keys: Any) -> MatchedSums:
+    """Sums the values of the events that share a candidate's number, as their rows are.
+
+    Args:
+        event_numbers: int [N], in [0, total).
+        candidate_numbers: int [M], in [0, total).
+        total: how many numbers there are.
+        values: float [N, F], what to sum.
+        keys: float [N], what to take the least of.
+    """
     sums = ops.segment_sum(values, event_numbers, num_segments=total)
     least = -ops.segment_max(-keys, event_numbers, num_segments=total)
     matched = ops.segment_sum(ops.ones_like(keys), event_numbers, num_segments=total) > 0

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from keras import ops
 
-from mos_tf.ragged.backend import INDEX, concrete, count, repeat, take
+from mos_tf.ragged.backend import INDEX, concrete, count, repeat, segment_sum, take
 
 
 class Rows(NamedTuple):
@@ -66,6 +66,21 @@ def row_ids(splits: Any, size: Any = None) -> Any:
     if size is not None:
         lengths = ops.concatenate([lengths, ops.reshape(ops.cast(size, splits.dtype) - splits[-1], (1,))])
     return repeat(ops.arange(count(lengths), dtype=splits.dtype), lengths, size)
+
+
+def row_means(rows: Rows) -> Any:
+    """Returns the mean of each row's values in float32, [R, ...]; 0 for an empty row.
+
+    Example:
+
+    >>> row_means(Rows(tf.constant([[1.0], [3.0], [5.0]]), tf.constant([0, 2, 2, 3], tf.int64))).numpy().tolist()
+    [[2.0], [0.0], [5.0]]
+    """
+    values = ops.cast(rows.values, "float32")
+    # On JAX what lies behind the last row belongs to none of them, and is left out.
+    sums = segment_sum(values, rows.ids, rows.num_rows)
+    sizes = ops.cast(ops.maximum(row_lengths(rows.splits), 1), "float32")
+    return sums / ops.reshape(sizes, (-1, *([1] * (len(values.shape) - 1))))
 
 
 def rank_from_end(splits: Any, size: Any = None) -> Any:

@@ -137,12 +137,14 @@ def joint_ids(rows: Any, ids: Any) -> tuple[Any, Any]:
 
     Args:
         rows: int [N]; non-negative.
-        ids: int [N]; non-negative.
+        ids: int [N], any.
 
     Returns:
         (numbers, total): int [N] in [0, total), equal where row and id are; total is an upper bound on JAX.
     """
-    width = tf.reduce_max(tf.concat([ids, tf.zeros([1], ids.dtype)], axis=0)) + 1
+    # Ids are numbered first: beside a hash of 63 bits no row fits into one key.
+    distinct, ids = tf.unique(ids, out_idx=rows.dtype)
+    width = tf.shape(distinct, out_type=rows.dtype)[0]
     distinct, numbers = tf.unique(rows * width + ids, out_idx=tf.int64)
     return numbers, tf.shape(distinct, out_type=tf.int64)[0]
 
@@ -168,6 +170,13 @@ def look_up(table: Any, ids: Any) -> Any:
         return tf.gather(table, ids), gradient
 
     return looked_up(tf.convert_to_tensor(table))
+
+
+def agree(one: Any, other: Any, rule: str, way_out: str, then: Any) -> Any:
+    """Returns `then` if two sizes are equal, else raises InvalidArgumentError when it runs."""
+    equal = tf.debugging.Assert(one == other, [f"{rule}. Received:", one, "and", other, f"; {way_out}"])
+    with tf.control_dependencies([] if equal is None else [equal]):
+        return tf.identity(then)
 
 
 def at_most(limit: int, value: Any, rule: str, way_out: str, then: Any) -> Any:

@@ -15,6 +15,7 @@ from mos_tf.ragged import (
     regroup_rows,
     row_ids,
     row_lengths,
+    row_means,
     rows_where,
     tile_rows,
     top_k_events,
@@ -240,11 +241,13 @@ def test_the_gradient_of_the_softmax_is_the_numerical_one():
     check_gradient(lambda null: softmax(rows.values, null).null_weight, null)
 
 
-@given(lengths, st.lists(st.integers(0, 4), min_size=6, max_size=6), st.integers(0, 2**32 - 1))
-def test_a_join_equals_comparing_every_pair(sizes, candidate_sizes, seed):
+@given(lengths, st.lists(st.integers(0, 4), min_size=6, max_size=6), st.integers(0, 2**32 - 1), st.booleans())
+def test_a_join_equals_comparing_every_pair_of_what_is_no_padding(sizes, candidate_sizes, seed, hashed):
     rng = np.random.default_rng(seed)
     candidate_sizes = candidate_sizes[: len(sizes)]
-    event_ids, candidate_ids = rng.integers(0, 4, sum(sizes)), rng.integers(0, 5, sum(candidate_sizes))
+    event_ids, candidate_ids = rng.integers(-1, 4, sum(sizes)), rng.integers(-2, 5, sum(candidate_sizes))
+    if hashed:  # ids that no product with a row fits beside
+        event_ids, candidate_ids = (np.where(ids < 0, ids, 2**63 - 1 - ids) for ids in (event_ids, candidate_ids))
     event_rows = row_ids(splits_of(sizes)).numpy()
     candidate_rows = row_ids(splits_of(candidate_sizes)).numpy()
     values, keys = rng.normal(size=(sum(sizes), 2)), rng.normal(size=sum(sizes))
@@ -254,6 +257,13 @@ def test_a_join_equals_comparing_every_pair(sizes, candidate_sizes, seed):
         tf.constant(keys, tf.float32),
     )
     for c, (wanted, row) in enumerate(zip(candidate_ids, candidate_rows, strict=True)):
-        match = (event_ids == wanted) & (event_rows == row)
+        match = (event_ids == wanted) & (event_rows == row) & (wanted >= 0)
         np.testing.assert_allclose(joined.sums[c], values[match].sum(axis=0), atol=1e-5)
         np.testing.assert_allclose(joined.least[c], keys[match].min(initial=np.inf), rtol=1e-6)
+
+
+@given(lengths)
+def test_a_row_s_mean_is_that_of_its_values_and_of_no_values_zero(sizes):
+    rows = rows_of(sizes)
+    expected = [np.mean(row) if row else 0.0 for row in as_lists(rows)]
+    np.testing.assert_allclose(row_means(Rows(rows.values[:, None], rows.splits))[:, 0], expected, atol=1e-5)
