@@ -17,7 +17,7 @@ GROUP = "mos_tf.commands"
 
 # `mos --help` shows these without importing the subcommands, each of which may take seconds to load.
 SUMMARIES = {
-    "data": "Fetch, make, describe and convert event logs.",
+    "data": "Fetch, adapt, make, describe and convert event logs.",
     "insight": "Draw what a run learned: figures and the report.",
     "pipeline": "Train, evaluate and push a ranker with TFX.",
     "rank": "Ask a running server for one user's ranked items.",

@@ -1,4 +1,4 @@
-"""`mos data`: fetch a public data set, make one, describe a log, convert it to requests."""
+"""`mos data`: fetch a public data set, adapt one you have, make one, describe a log, convert it to requests."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,9 @@ from mos_tf.quiet import quiet_imports
 _DEFAULTS = GeneratorConfig()
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Fetch or make data, describe logs, convert events to requests."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Fetch, adapt or make data, describe logs, convert them to requests.",
 )
 
 
@@ -23,6 +25,22 @@ class DataSet(StrEnum):
     """The data sets that can be fetched."""
 
     COMPLETE_JOURNEY = "complete-journey"
+
+
+class AdaptedSet(StrEnum):
+    """The data sets whose files a user brings."""
+
+    MICROVIDEO = "microvideo1.7m-x2"
+    KUAIVIDEO = "kuaivideo-x2"
+    EBNERD_SMALL = "ebnerd-small-x1"
+    KUAIRAND_PURE = "kuairand-pure"
+    KUAIRAND_1K = "kuairand-1k"
+    KUAIRAND_27K = "kuairand-27k"
+    TAOBAO = "taobao-user-behavior"
+    MOVIELENS_20M = "movielens-20m"
+    MOVIELENS_25M = "movielens-25m"
+    MOVIELENS_32M = "movielens-32m"
+    EVENTS = "events"
 
 
 @app.command()
@@ -41,6 +59,27 @@ def fetch(
     with console.status(f"fetching {data_set.value}"):
         fetched = complete_journey.fetch(directory)
     console.print(f"{directory}: {'written' if fetched else 'already there, unchanged'}", soft_wrap=True)
+
+
+@app.command()
+def adapt(
+    data_set: Annotated[AdaptedSet, typer.Argument(help="Which data set; `events` is any log in the generic format.")],
+    source: Annotated[Path, typer.Argument(help="The data set's own directory or file.")],
+    out: Annotated[Path, typer.Option(help="Data directory to write; an earlier one there is replaced.")],
+) -> None:
+    """Adapt the files of a public data set that you have, and show what they hold beside what is published.
+
+    Example: mos data adapt movielens-32m ~/ml-32m --out build/data/movielens-32m
+    """
+    from mos_tf.datasets.adapters import adapt as adapting
+
+    console = Console()
+    with console.status(f"reading {source}"):
+        adapted = adapting.adapt(data_set.value, source, out)
+    console.print(adapting.table(adapted))
+    console.print(adapted.published.source, soft_wrap=True)
+    console.print(f"splits: {adapted.splits.model_dump()}", soft_wrap=True)
+    console.print(f"{out}: written, {adapted.bad_rows.total():,} bad rows {dict(adapted.bad_rows)}", soft_wrap=True)
 
 
 @app.command()

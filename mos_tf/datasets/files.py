@@ -2,7 +2,7 @@
 
 import csv
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,9 @@ def find_table(directory: str | Path, name: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def read_batches(path: str | Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def read_batches(
+    path: str | Path, columns: Sequence[str] | None = None, *, names: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
     """Yields a parquet or CSV file in pieces of bounded size; all columns of a CSV are strings, empty ones None.
 
     Strings, because one odd value must become one bad row, and must not change how its whole column is read.
@@ -27,9 +29,10 @@ def read_batches(path: str | Path, columns: Sequence[str] | None = None) -> Iter
     Args:
         path: a `.parquet` or `.csv` file.
         columns: the ones to read; None reads all.
+        names: what to call all columns of a CSV that has no header row; None where it has one.
 
     Raises:
-        DataError: the file is neither, lacks a column or cannot be read.
+        DataError: the file is neither, lacks a column, has more or fewer than `names` or cannot be read.
     """
     path = Path(path)
     try:
@@ -39,15 +42,19 @@ def read_batches(path: str | Path, columns: Sequence[str] | None = None) -> Iter
             batches = file.iter_batches(columns=columns)
         elif path.suffix == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as text:
-                names = next(csv.reader(text), [])
-            _require_columns(path, names, columns)
+                first = next(csv.reader(text), [])
+            if names is not None and len(first) != len(names):
+                raise DataError(f"{path} must have the columns {list(names)} and no header. Received: {first}")
+            header = first if names is None else list(names)
+            _require_columns(path, header, columns)
             convert = pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
+                column_types=dict.fromkeys(header, pa.string()),
                 strings_can_be_null=True,
                 null_values=[""],
                 include_columns=columns,
             )
-            batches = pyarrow.csv.open_csv(path, convert_options=convert)
+            read = pyarrow.csv.ReadOptions(column_names=names)
+            batches = pyarrow.csv.open_csv(path, read_options=read, convert_options=convert)
         else:
             raise DataError(f"a table is a .parquet or .csv file. Received: {path}")
         for batch in batches:
@@ -56,9 +63,42 @@ def read_batches(path: str | Path, columns: Sequence[str] | None = None) -> Iter
         raise DataError(f"the table cannot be read: {path}: {' '.join(str(error).split())}") from error
 
 
-def read_table(path: str | Path) -> pa.Table:
+def column_names(path: str | Path) -> list[str]:
+    """Returns the names of a table's columns, as `read_batches` reads them; none for an empty CSV.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    return next((batch.column_names for batch in read_batches(path)), [])
+
+
+def write_batches(path: str | Path, batches: Iterable[pa.Table]) -> int:
+    """Writes tables one below the other as one parquet file, in the columns and types of the first; returns the rows.
+
+    Raises:
+        DataError: there is no table, or a later one cannot take the types of the first.
+    """
+    writer, rows = None, 0
+    try:
+        for batch in batches:
+            writer = writer or pq.ParquetWriter(path, batch.schema, compression="zstd")
+            writer.write_table(batch.cast(writer.schema))
+            rows += len(batch)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"{path}: all rows have the types of the first. Received: {' '.join(str(error).split())}"
+        ) from error
+    finally:
+        if writer is not None:
+            writer.close()
+    if writer is None:
+        raise DataError(f"a table has at least one row. Received: none for {path}")
+    return rows
+
+
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Reads a whole parquet or CSV file, as `read_batches` does."""
-    batches = list(read_batches(path))
+    batches = list(read_batches(path, columns))
     if not batches:
         raise DataError(f"a table has at least one row. Received: {path}")
     return pa.concat_tables(batches)

@@ -4,6 +4,8 @@ from collections import Counter
 from contextlib import ExitStack
 from math import ceil
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,37 @@ ROWS_PER_SHARD = 250_000
 _SHARD = 3  # salt of the hash that parts users
 
 
+class Shards:
+    """Parquet files that part a stream of rows by hash of the user: all rows of a user lie in one of them.
+
+    Args:
+        directory: where `0.parquet`, `1.parquet`, … are written, once there are rows.
+        count: how many.
+    """
+
+    def __init__(self, directory: Path, count: int):
+        self.paths = [directory / f"{number}.parquet" for number in range(count)]
+        self._writers: list[pq.ParquetWriter] = []
+        self._stack = ExitStack()
+
+    def write(self, rows: pa.Table, keys: np.ndarray) -> None:
+        """Writes rows, all of one schema, by the uint64 keys [N] of their users."""
+        if not self._writers:
+            self._writers = [self._stack.enter_context(pq.ParquetWriter(path, rows.schema)) for path in self.paths]
+        # Hashed once more, since max_users keeps the smallest keys: those alone would all fall into few shards.
+        shard_of = mix(_SHARD, keys) % np.uint64(len(self.paths))
+        for number, writer in enumerate(self._writers):
+            writer.write_table(rows.filter(pa.array(shard_of == number)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
 def write_shards(
     events_file: Path, directory: Path, config: RequestConfig, letters: DeadLetters, progress: Progress
 ) -> tuple[list[Path], int]:
@@ -32,23 +65,17 @@ def write_shards(
         The shards, and how many rows were read of the users that are kept.
     """
     total, users, expected = _kept_users(events_file, config)
-    shards = [directory / f"{number}.parquet" for number in range(max(1, ceil(expected / ROWS_PER_SHARD)))]
     rows = 0
     reading = progress.add_task("reading events", total=total)
-    with ExitStack() as stack:
-        writers: list[pq.ParquetWriter] = []
+    with Shards(directory, max(1, ceil(expected / ROWS_PER_SHARD))) as shards:
         for batch in read_batches(events_file):
             kept = rows_of(batch, users)
             rows += len(kept)
             events, bad = sift(kept, config)
             letters.add(bad)
-            writers = writers or [stack.enter_context(pq.ParquetWriter(shard, events.schema)) for shard in shards]
-            # Hashed once more, since max_users keeps the smallest keys: those alone would all fall into few shards.
-            shard_of = mix(_SHARD, user_keys(events[USER_ID].to_numpy(), config)) % np.uint64(len(shards))
-            for number, writer in enumerate(writers):
-                writer.write_table(events.filter(pa.array(shard_of == number)))
+            shards.write(events, user_keys(events[USER_ID].to_numpy(), config))
             progress.advance(reading, len(batch))
-    return shards, rows
+    return shards.paths, rows
 
 
 def finish_shard(shard: Path, config: RequestConfig, letters: DeadLetters) -> pa.Table:

@@ -18,7 +18,7 @@ def mos_data(*arguments):
     return result
 
 
-@pytest.mark.parametrize("command", ["fetch", "generate", "describe", "convert"])
+@pytest.mark.parametrize("command", ["fetch", "adapt", "generate", "describe", "convert"])
 def test_help_has_an_example(command):
     result = mos_data(command, "--help")
     assert result.exit_code == 0
@@ -29,6 +29,20 @@ def test_describe_prints_tables_and_writes_json(tmp_path):
     result = mos_data("describe", write_data_dir(tmp_path, LOG), "--json", tmp_path / "described.json")
     assert result.exit_code == 0 and "history length" in result.output
     assert json.loads((tmp_path / "described.json").read_text())["events"] == 9
+
+
+def test_adapt_prints_found_beside_published_statistics(tmp_path):
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,10,4.0,5\n1,20,3.0,6\n")
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n10,Heat,Action\n20,Nothing,(no genres listed)\n")
+    result = mos_data("adapt", "movielens-20m", tmp_path, "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    rows = {cells[0]: cells[1:] for line in result.output.splitlines() if (cells := line.replace("│", " ").split())}
+    assert rows["users"] == ["1", "138,493", "-100.00%"]
+    assert rows["positive"] == ["share", "50.0%"]  # nothing is published of it
+    assert "splits: {'train_start': 0, 'train_end': 3600" in result.output
+    assert "0 bad rows" in result.output
+    assert mos_data("describe", tmp_path / "out").exit_code == 0
+    assert mos_data("adapt", "netflix", tmp_path, "--out", tmp_path / "out").exit_code == 2
 
 
 def test_generate_makes_a_log_that_describe_reads(tmp_path):

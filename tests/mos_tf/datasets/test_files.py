@@ -2,7 +2,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mos_tf.datasets.files import find_table, read_batches, read_table, replacing
+from mos_tf.datasets.files import column_names, find_table, read_batches, read_table, replacing, write_batches
 from mos_tf.errors import DataError
 
 CSV = "﻿user_id,item_id,timestamp\n007,,12\nöl,NA,soon\n"
@@ -24,6 +24,29 @@ def test_a_few_columns_are_read_of_either_format(tmp_path):
         assert batch.to_pydict() == {"timestamp": ["12", "soon"]}
         with pytest.raises(DataError, match=r"Missing: \['price'\]"):
             list(read_batches(tmp_path / f"events.{suffix}", columns=["price"]))
+
+
+def test_a_csv_without_a_header_has_the_names_it_is_given(tmp_path):
+    (tmp_path / "events.csv").write_text("1,tea\n2,\n")
+    (batch,) = read_batches(tmp_path / "events.csv", names=["user_id", "item_id"])
+    assert batch.to_pydict() == {"user_id": ["1", "2"], "item_id": ["tea", None]}
+    with pytest.raises(DataError, match=r"the columns \['user_id'\] and no header. Received: \['1', 'tea'\]"):
+        list(read_batches(tmp_path / "events.csv", names=["user_id"]))
+
+
+def test_names_of_columns_are_those_that_are_read(tmp_path):
+    (tmp_path / "events.csv").write_text(CSV, encoding="utf-8")
+    assert column_names(tmp_path / "events.csv") == ["user_id", "item_id", "timestamp"]
+
+
+def test_batches_are_written_in_the_types_of_the_first(tmp_path):
+    file = tmp_path / "items.parquet"
+    assert write_batches(file, [pa.table({"price": [1.5]}), pa.table({"price": [2]})]) == 2
+    assert read_table(file).to_pydict() == {"price": [1.5, 2.0]}
+    with pytest.raises(DataError, match="all rows have the types of the first"):
+        write_batches(file, [pa.table({"price": [1.5]}), pa.table({"price": ["cheap"]})])
+    with pytest.raises(DataError, match="at least one row. Received: none"):
+        write_batches(file, [])
 
 
 def test_parquet_is_found_before_csv(tmp_path):
