@@ -8,7 +8,8 @@ from keras import ops
 
 from mos_tf.encoders.base import like
 from mos_tf.ragged import Rows, join_sums, row_lengths
-from mos_tf.ragged.backend import take
+from mos_tf.ragged.backend import at_most, take
+from mos_tf.ragged.join import MatchedSums, sums_by_number
 
 SECONDS_PER_DAY = 86_400.0
 NEVER = 999.0  # days since "the last match" where there is none
@@ -30,19 +31,24 @@ class HistoryAffinity(keras.layers.Layer):
     Args:
         levels: names of the levels after "all", in the order of the output.
         time_scales: (τ1, τ2) in days.
-        unknown_ids: by level, the id that stands for everything unknown, the largest of the level. Two unknown things
-            are not the same thing, so it matches nothing.
+        unknown_ids: by level, the id that stands for everything unknown. Two unknown things are not the same thing, so
+            it matches nothing.
 
     Call arguments:
-        history_ids: dict of int RaggedTensors [batch, (events)], one a level.
+        history_ids: dict of int RaggedTensors [batch, (events)], one a level: codes or hashes of any size. A negative
+            id is padding, which matches nothing.
         candidate_ids: dict of int RaggedTensors [batch, (candidates)], or dense [batch]; the same levels.
-        history_time: int64 RaggedTensor [batch, (events)], seconds before the request, positive.
+        history_time: int64 RaggedTensor [batch, (events)], seconds before the request. An event after it (clocks
+            differ) is of now: an age below 0 counts as 0.
 
     Returns:
         float32 [batch, (candidates), 5 · (1 + levels)], in the candidates' form.
 
     Raises:
-        ValueError: ids for other levels than the layer was made with.
+        ValueError: no levels, or one twice; ids for other levels than the layer was made with, that are no integers, or
+            of another number of rows than the ages.
+        tensorflow.errors.InvalidArgumentError: on TensorFlow, when it runs: ids in other rows than the ages, or
+            candidates of two levels in different rows (on JAX a ValueError).
 
     Example:
 
@@ -64,6 +70,11 @@ class HistoryAffinity(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(dtype=kwargs.pop("dtype", "float32"), autocast=False, **kwargs)
+        if isinstance(levels, str) or not levels or len(set(levels)) < len(levels):
+            raise ValueError(
+                "levels are one or several distinct names. "
+                f"Received: levels={levels!r}; list those to match at, as ['item', 'category']"
+            )
         self.levels = tuple(levels)
         self.time_scales = tuple(time_scales)
         self.unknown_ids = dict(unknown_ids or {})
@@ -82,17 +93,18 @@ class HistoryAffinity(keras.layers.Layer):
                 f"HistoryAffinity needs ids of exactly the levels {list(self.levels)}. "
                 f"Received: history {sorted(history_ids)}, candidates {sorted(candidate_ids)}"
             )
-        ages = Rows.of(history_time)
-        shape = candidate_ids[self.levels[0]]
-        wanted = {name: Rows.of(candidate_ids[name]) for name in self.levels}
-        rows = wanted[self.levels[0]].ids
+        first = self.levels[0]
+        ages, wanted = Rows.of(history_time), Rows.of(candidate_ids[first])
         affinity = self.match(
             ages,
-            {name: Rows.of(history_ids[name]).values for name in self.levels},
-            {name: part.values for name, part in wanted.items()},
-            rows,
+            {name: _in_rows_of(ages, "history_time", name, history_ids[name]) for name in self.levels},
+            {
+                name: _in_rows_of(wanted, f"the candidates of {first!r}", name, candidate_ids[name])
+                for name in self.levels
+            },
+            wanted.ids,
         )
-        return like(shape, affinity)
+        return like(candidate_ids[first], affinity)
 
     def match(
         self, ages: Rows, event_ids: Mapping[str, Any], candidate_ids: Mapping[str, Any], candidate_rows: Any
@@ -105,14 +117,16 @@ class HistoryAffinity(keras.layers.Layer):
             candidate_ids: level → int [M].
             candidate_rows: int [M], the row each candidate looks at.
         """
+        for side, ids in (("history_ids", event_ids), ("candidate_ids", candidate_ids)):
+            for name in self.levels:
+                _check_integers(f"{side}[{name!r}]", ids[name])
         event_rows = ages.ids
-        days = ops.cast(ages.values, "float32") / SECONDS_PER_DAY
+        days = ops.maximum(ops.cast(ages.values, "float32"), 0.0) / SECONDS_PER_DAY
         decayed = [ops.exp(-days / scale) for scale in self.time_scales]
         values = ops.stack([ops.ones_like(days), *decayed], axis=1)
         lengths = take(ops.cast(row_lengths(ages.splits), "float32"), candidate_rows)
 
-        def level(events: Any, wanted: Any) -> Any:
-            matched = join_sums(events, event_rows, wanted, candidate_rows, values, days)
+        def features(matched: MatchedSums) -> Any:
             sums, count = matched.sums, matched.sums[:, 0]
             return ops.stack(
                 [
@@ -124,12 +138,14 @@ class HistoryAffinity(keras.layers.Layer):
                 axis=1,
             )
 
-        def known(name: str) -> Any:
+        def level(name: str) -> Any:
             wanted, unknown = candidate_ids[name], self.unknown_ids.get(name)
-            return wanted if unknown is None else ops.where(wanted == unknown, wanted + 1, wanted)
+            known = wanted if unknown is None else ops.where(wanted == unknown, -1, wanted)
+            return features(join_sums(event_ids[name], event_rows, known, candidate_rows, values, days))
 
-        everything = level(ops.zeros_like(event_rows), ops.zeros_like(candidate_rows))
-        return ops.concatenate([everything, *(level(event_ids[n], known(n)) for n in self.levels)], axis=1)
+        # Every event of a row matches at "all", which needs no join.
+        everything = features(sums_by_number(event_rows, candidate_rows, ages.num_rows + 1, values, days))
+        return ops.concatenate([everything, *map(level, self.levels)], axis=1)
 
     def compute_output_spec(
         self,
@@ -148,3 +164,31 @@ class HistoryAffinity(keras.layers.Layer):
             "time_scales": list(self.time_scales),
             "unknown_ids": self.unknown_ids,
         }
+
+
+def _in_rows_of(reference: Rows, whose: str, name: str, ids: Any) -> Any:
+    """Returns the flat ids of a level if they lie in the rows of a reference, as the join takes for granted."""
+    rows = Rows.of(ids)
+    if rows.splits is reference.splits:
+        return rows.values
+    ends, expected = rows.splits.shape[0], reference.splits.shape[0]
+    if None not in (ends, expected) and ends != expected:
+        raise ValueError(
+            f"ids of {name!r} have the rows of {whose}. "
+            f"Received: {ends - 1} rows against {expected - 1}; give every request a row, if an empty one"
+        )
+    return at_most(
+        0,
+        ops.sum(ops.cast(rows.splits != reference.splits, "int32")),
+        rule=f"row splits of the ids of {name!r} that differ from those of {whose} must be none",
+        way_out="give every event one id a level and one age, every candidate one id a level",
+        then=rows.values,
+    )
+
+
+def _check_integers(name: str, ids: Any) -> None:
+    dtype = keras.backend.standardize_dtype(ids.dtype)
+    if not dtype.startswith("int"):
+        raise ValueError(
+            f"ids are integers. Received: {name} of {dtype}; encode or hash them, or cast whole numbers to int64"
+        )

@@ -161,15 +161,22 @@ def token_embeddings(information: sparse.csr_matrix, dim: int, seed: int) -> np.
 def codebook(embeddings: np.ndarray, counts: np.ndarray, num_themes: int, seed: int) -> np.ndarray:
     """Returns unit theme vectors, float32 [num_themes, dim], by k-means weighted by √count.
 
+    Args:
+        embeddings: float32 [V, dim]; zeros have no theme.
+        counts: how often each occurs, [V].
+        num_themes: K.
+        seed: of k-means.
+
     Raises:
-        DataError: fewer tokens with an embedding than themes.
+        DataError: fewer distinct embeddings than themes.
     """
     known = np.linalg.norm(embeddings, axis=1) > 0
     distinct = len(np.unique(embeddings[known], axis=0))
     if distinct < num_themes:
         raise DataError(
-            "themes group tokens that share sessions, so there must be at least as many tokens as themes. "
-            f"Received: {distinct} distinct tokens for num_themes={num_themes}; use a finer theme_token or fewer themes"
+            "themes group distinct embeddings, so there must be at least as many of them as themes. "
+            f"Received: {distinct} distinct embeddings of {np.count_nonzero(known)} tokens or vectors "
+            f"for num_themes={num_themes}; use fewer themes, or a finer theme_token in more sessions"
         )
     with threadpool_limits(1):  # several threads add up the centers in the order in which they end
         means = KMeans(num_themes, n_init=4, random_state=seed).fit(

@@ -33,6 +33,13 @@ class Fusion(keras.layers.Layer):
 
     Raises:
         ValueError: another combination.
+
+    Example:
+
+    >>> experts = ops.array([[[1.0, 2.0], [3.0, 6.0]]])
+    >>> mixed, gates = Fusion("gate")(ops.ones((1, 2)), experts)
+    >>> mixed.numpy().tolist(), gates.numpy().tolist()  # even gates, until training moves them
+    ([[2.0, 4.0]], [[0.5, 0.5]])
     """
 
     def __init__(self, combination: Combination = "gate", hidden_units: int = 32, **kwargs: Any):

@@ -10,7 +10,7 @@ from mos_tf.encoders.arguments import Arguments, positive
 from mos_tf.encoders.base import SequenceEncoder, Shape, check_encoder, copy_encoder, like
 from mos_tf.layers.embedding_router import EmbeddingRouter
 from mos_tf.layers.fusion import Combination, Fusion
-from mos_tf.layers.router import Router
+from mos_tf.layers.router import Router, resolutions
 from mos_tf.layers.sessions import SESSION_GAP, session_numbers
 from mos_tf.layers.short_term_expert import ShortTermExpert
 from mos_tf.layers.theme_experts import ThemeExperts
@@ -122,7 +122,7 @@ class MixtureOfSequence(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.num_themes = (num_themes,) if isinstance(num_themes, int) else tuple(sorted(num_themes))
+        self.num_themes = resolutions(num_themes)
         self.window = window
         self.routing_unit = _one_of("routing_unit", routing_unit, ("item", "session"))
         check_encoder(self, encoder)

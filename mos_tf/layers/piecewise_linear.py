@@ -29,7 +29,8 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         (u, e): float [..., J · embedding_dim] and [..., J · B].
 
     Raises:
-        ValueError: called before `adapt`, or adapted to something other than a finite matrix.
+        ValueError: no bins or no width; called before `adapt`, or adapted to something other than a finite matrix of
+            J columns.
 
     References:
         Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning", NeurIPS 2022.
@@ -44,6 +45,11 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
 
     def __init__(self, embedding_dim: int = 8, num_bins: int = 16, **kwargs: Any):
         super().__init__(dtype=kwargs.pop("dtype", "float32"), autocast=False, **kwargs)
+        if embedding_dim < 1 or num_bins < 1:
+            raise ValueError(
+                "a number takes bins and a width of at least 1. "
+                f"Received: embedding_dim={embedding_dim}, num_bins={num_bins}; 8 and 16 are common"
+            )
         self.embedding_dim = embedding_dim
         self.num_bins = num_bins
         self.adapted = False
@@ -65,10 +71,12 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
     def adapt(self, data: np.ndarray) -> None:
         """Sets the quantiles from training rows, float [rows, J]."""
         data = np.asarray(data, dtype=np.float64)
-        if data.ndim != 2 or not len(data) or not np.isfinite(data).all():
+        numbers = self.start.shape[0] if self.built else None
+        if data.ndim != 2 or not data.size or not np.isfinite(data).all() or numbers not in (None, data.shape[1]):
             raise ValueError(
-                "PiecewiseLinearEmbedding adapts to a finite matrix [rows, numbers] with at least one row. "
-                f"Received: shape {data.shape}, {np.count_nonzero(~np.isfinite(data))} values not finite"
+                "PiecewiseLinearEmbedding adapts to a finite matrix [rows, numbers] with at least one row, of as many "
+                f"numbers as it embeds. Received: shape {data.shape}, {np.count_nonzero(~np.isfinite(data))} values "
+                f"not finite, built for {numbers or 'any'} numbers; leave out or fill in what is missing"
             )
         if not self.built:
             self.build(data.shape)
@@ -106,9 +114,16 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
             keras.KerasTensor((*leading, numbers * self.num_bins), dtype=self.compute_dtype),
         )
 
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        store["adapted"] = np.asarray(self.adapted)
+
     def load_own_variables(self, store: Any) -> None:
-        super().load_own_variables(store)
-        self.adapted = bool(np.any(ops.convert_to_numpy(self.slope)))
+        state = {key: store[key] for key in store.keys()}  # noqa: SIM118 (what Keras passes has keys only)
+        adapted = state.pop("adapted", None)
+        super().load_own_variables(state)
+        # Files of format 1 may lack it; their slopes tell, unless every number was constant.
+        self.adapted = bool(np.any(ops.convert_to_numpy(self.slope)) if adapted is None else adapted)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "embedding_dim": self.embedding_dim, "num_bins": self.num_bins}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -28,13 +29,22 @@ class Router(keras.layers.Layer):
         α L_vq + λ L_session + γ L_balance        and codes under 0.1/K of the load start again at an event's embedding
 
     Args:
-        num_themes: one or several resolutions K, ascending. The middle one routes the theme expert.
+        num_themes: one or several resolutions K. The middle one routes the theme expert.
         routing_dim: m, width of r.
         learn: whether training moves embeddings and codebooks.
         codebook_weight: α.
-        session_weight: λ.
+        session_weight: λ. The codebook loss alone finds no themes: 0 is for those who bring other losses.
         balance_weight: γ.
+
+    Attributes:
+        routes_tokens: whether it routes token ids (int), not vectors (float).
+        adapted: whether it has themes to route to: found by `adapt`, or learned from a random start.
+
+    Raises:
+        ValueError: no resolution, one below 1, or one twice.
     """
+
+    routes_tokens = False
 
     def __init__(
         self,
@@ -47,12 +57,13 @@ class Router(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.num_themes = (num_themes,) if isinstance(num_themes, int) else tuple(sorted(num_themes))
+        self.num_themes = resolutions(num_themes)
         self.routing_dim = routing_dim
         self.learn = learn
         self.codebook_weight = codebook_weight
         self.session_weight = session_weight
         self.balance_weight = balance_weight
+        self.adapted = learn  # codebooks that learn may start at random
         self.seed_generator = keras.random.SeedGenerator(0)
         float32 = {"dtype": "float32", "autocast": False}
         self.codebooks = [
@@ -87,6 +98,7 @@ class Router(keras.layers.Layer):
 
     def call(self, routing: Any) -> Any:
         """Returns int32 themes with a last axis of one column a resolution; code K at resolution K: no theme."""
+        self._check_adapted()
         if isinstance(routing, tf.RaggedTensor):
             return routing.with_values(self.call(routing.values))
         return self.nearest(self.embed(routing))
@@ -101,9 +113,17 @@ class Router(keras.layers.Layer):
         Returns:
             int32 [N, resolutions], equal within a session.
         """
+        self._check_adapted()
         embeddings = self.embed(routing)
         sums = ops.segment_sum(embeddings, sessions, num_segments=count(sessions))  # cos does not mind the divisor
         return take(self.nearest(unit(sums)), sessions)
+
+    def _check_adapted(self) -> None:
+        if not self.adapted:
+            raise ValueError(
+                f"{self.name}: themes are not adapted. Received: a call before adapt; "
+                f"call {type(self).__name__}.adapt first"
+            )
 
     def nearest(self, embeddings: Any) -> Any:
         """Returns z^K, int32 [n, resolutions], of unit embeddings [n, m]; K for a zero embedding."""
@@ -119,15 +139,25 @@ class Router(keras.layers.Layer):
         return ops.matmul(embeddings, ops.transpose(unit(ops.convert_to_tensor(codebook))))
 
     def learn_from(self, routing: Any, sessions: Any = None) -> None:
-        """Adds this router's losses of a batch of events, and gives dead codes a new start.
+        """Adds this router's losses of a batch of events, and gives dead codes a new start; frozen, it does neither.
 
         Args:
             routing: [N, …] of the events, row after row, oldest first.
-            sessions: int [N], ascending session numbers; None leaves L_session out.
+            sessions: int [N], ascending session numbers; None where `session_weight` is 0.
+
+        Raises:
+            ValueError: no sessions for a session loss.
         """
+        if not self.learn:
+            return
+        if sessions is None and self.session_weight:
+            raise ValueError(
+                f"{self.name}: a learning router's session loss needs sessions. Received: sessions=None; "
+                "give the mixture history_time or history_session, or its router session_weight=0"
+            )
         embeddings = self.embed(routing)
         self.add_loss(self.codebook_weight * self._codebook_loss(embeddings))
-        if sessions is not None and self.session_weight:
+        if self.session_weight:
             self.add_loss(self.session_weight * self._session_loss(routing, sessions))
         for load, codebook, column in zip(
             self.loads, self.codebooks, ops.unstack(self.nearest(embeddings), axis=-1), strict=True
@@ -174,7 +204,7 @@ class Router(keras.layers.Layer):
         drawn = keras.random.uniform((themes,), seed=self.seed_generator) * ops.cast(count(embeddings), "float32")
         fresh = take(embeddings, ops.cast(drawn, "int32"))
         dead = (running < _DEAD / themes) & ops.any(fresh != 0, axis=-1)
-        codebook.assign(ops.where(dead[:, None], fresh, codebook))
+        codebook.assign(ops.where(dead[:, None], fresh, ops.convert_to_tensor(codebook)))
         load.assign(ops.where(dead, 1.0 / themes, running))
 
     def get_config(self) -> dict:
@@ -187,6 +217,26 @@ class Router(keras.layers.Layer):
             "session_weight": self.session_weight,
             "balance_weight": self.balance_weight,
         }
+
+
+def resolutions(num_themes: int | Sequence[int]) -> tuple[int, ...]:
+    """Returns one or several resolutions K, ascending.
+
+    Raises:
+        ValueError: none, one below 1, or one twice.
+
+    Example:
+
+    >>> resolutions(8), resolutions([32, 8])
+    ((8,), (8, 32))
+    """
+    given = np.atleast_1d(np.asarray(num_themes))
+    if given.dtype.kind not in "iu" or not given.size or given.min() < 1 or len(np.unique(given)) != len(given):
+        raise ValueError(
+            "num_themes is one or several distinct integers of at least 1. "
+            f"Received: num_themes={num_themes!r}; give each resolution once, as (8, 32, 128)"
+        )
+    return tuple(sorted(given.tolist()))
 
 
 def unit(vectors: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 from scipy import sparse
 
+from mos_tf.errors import DataError
 from mos_tf.layers.co_occurrence import FoundThemes, co_occurrence, codebook, find_themes, nearest_theme
 from mos_tf.layers.contrast_start import contrast_embeddings
 from mos_tf.layers.router import Router, unit
@@ -26,7 +27,7 @@ class ThemeRouter(Router):
 
     Args:
         num_tokens: number of token ids; the last one is the vocabulary's out-of-vocabulary id.
-        num_themes: one or several resolutions K, ascending. The middle one routes the theme expert.
+        num_themes: one or several resolutions K. The middle one routes the theme expert.
         routing_dim: m, width of the routing embeddings.
         seed: of the decomposition and of k-means.
         learn: whether training moves embeddings and codebooks.
@@ -40,7 +41,8 @@ class ThemeRouter(Router):
         unknown tokens and, frozen, tokens that never shared a session.
 
     Raises:
-        ValueError: called before `adapt`.
+        ValueError: called before `adapt`, or with what are no integers; fewer than two token ids; `num_themes` as
+            `Router`.
 
     Example:
 
@@ -51,6 +53,8 @@ class ThemeRouter(Router):
     >>> bool(themes[0] == themes[1] != themes[2] == themes[3]), int(themes[4])
     (True, 2)
     """
+
+    routes_tokens = True
 
     def __init__(
         self,
@@ -65,9 +69,14 @@ class ThemeRouter(Router):
         **kwargs: Any,
     ):
         super().__init__(num_themes, routing_dim, learn, codebook_weight, session_weight, balance_weight, **kwargs)
+        if num_tokens < 2:
+            raise ValueError(
+                "a router takes at least one token beside the unknown one. "
+                f"Received: num_tokens={num_tokens}; count the vocabulary's ids, the out-of-vocabulary id included"
+            )
         self.num_tokens = num_tokens
         self.seed = seed
-        self.adapted = False
+        self.adapted = False  # a learning one goes on from what adapt finds
         self.embeddings = self.add_weight(
             shape=(num_tokens, routing_dim),
             initializer="zeros",
@@ -94,14 +103,15 @@ class ThemeRouter(Router):
 
         Args:
             sessions: int [N], the session of each event, unique over users, a session's events together and in order.
-            tokens: int [N], the token of each event.
+            tokens: int [N], the token of each event, in [0, num_tokens); the last one, of what is unknown, is left out.
             start: `"co_occurrence"`: counted and decomposed; `"random"`: random embeddings that some hundred steps of
                 contrast between neighbours move (slower, and for nothing else than to learn without counting).
 
         Raises:
-            DataError: no two tokens ever share a session, or fewer tokens do than there are themes.
+            DataError: not a session and a token id of each event; no two tokens ever share a session, or fewer tokens
+                do than there are themes.
         """
-        sessions, tokens = np.asarray(sessions), np.asarray(tokens)
+        sessions, tokens = _events(sessions, tokens, self.num_tokens)
         known = tokens < self.num_tokens - 1
         sessions, tokens = sessions[known], tokens[known]
         frequency = np.bincount(tokens, minlength=self.num_tokens)
@@ -140,6 +150,7 @@ class ThemeRouter(Router):
         self.adapted = True
 
     def embed(self, routing: Any) -> Any:
+        _check_tokens(routing)
         return take(self._token_embeddings(), routing)
 
     def _token_embeddings(self) -> Any:
@@ -152,19 +163,17 @@ class ThemeRouter(Router):
         return self.nearest(self._token_embeddings()) if self.learn else ops.convert_to_tensor(self.frozen_table)
 
     def call(self, routing: Any) -> Any:
-        if not self.adapted:
-            raise ValueError(
-                f"{self.name}: themes are not adapted. Received: a call before adapt; "
-                "call adapt(sessions, tokens), or fit a SequenceRanker, first"
-            )
+        self._check_adapted()
         if hasattr(routing, "with_values"):
             return routing.with_values(self.call(routing.values))
+        _check_tokens(routing)
         return take(self.table, routing)
 
     def _tokens(self, routing: Any, events: Any) -> Any:
         return take(routing, events)
 
     def compute_output_spec(self, routing: keras.KerasTensor) -> keras.KerasTensor:
+        _check_tokens(routing)
         return keras.KerasTensor((*routing.shape, len(self.num_themes)), dtype="int32", ragged=routing.ragged)
 
     def load_own_variables(self, store: Any) -> None:
@@ -173,3 +182,29 @@ class ThemeRouter(Router):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "num_tokens": self.num_tokens, "seed": self.seed}
+
+
+def _events(sessions: np.ndarray, tokens: np.ndarray, num_tokens: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the session and the token of each event, int64 [N] both, if that is what they are."""
+    sessions, tokens = np.asarray(sessions), np.asarray(tokens)
+    if sessions.ndim != 1 or sessions.shape != tokens.shape or {sessions.dtype.kind, tokens.dtype.kind} - set("iu"):
+        raise DataError(
+            "themes are found in the session and the token id of each event, integers [N] both. "
+            f"Received: sessions {sessions.dtype} {list(sessions.shape)}, tokens {tokens.dtype} {list(tokens.shape)}; "
+            "number the sessions, and look tokens up in a vocabulary"
+        )
+    if tokens.size and (tokens.min() < 0 or tokens.max() >= num_tokens):
+        raise DataError(
+            "token ids lie in [0, num_tokens), the last one for what is unknown. "
+            f"Received: tokens from {tokens.min()} to {tokens.max()}, num_tokens={num_tokens}; "
+            "count the vocabulary's ids, the out-of-vocabulary id included"
+        )
+    return sessions.astype(np.int64), tokens.astype(np.int64)
+
+
+def _check_tokens(routing: Any) -> None:
+    dtype = keras.backend.standardize_dtype(routing.dtype)
+    if "int" not in dtype:
+        raise ValueError(
+            f"tokens are integers. Received: {dtype}; look them up in a vocabulary, or route vectors by EmbeddingRouter"
+        )

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mos_tf.encoders import DIN, SequenceEncoder
 from mos_tf.features import CANDIDATE, ITEM_ID, FeatureSpec
-from mos_tf.layers import HistoryAffinity, MixtureOfSequence, ThemeRouter
+from mos_tf.layers import HistoryAffinity, MixtureOfSequence
 from mos_tf.layers.sessions import SESSION_GAP
 from mos_tf.metrics import ThemeLoad
 from mos_tf.models.adaptation import adapt_ranker
@@ -150,7 +150,7 @@ class SequenceRanker(ScoringModel):
     def _own_router(self) -> Any:
         if not isinstance(self.sequence, MixtureOfSequence):
             return None
-        if self.sequence.router is not None and not isinstance(self.sequence.router, ThemeRouter):
+        if self.sequence.router is not None and not self.sequence.router.routes_tokens:
             raise ValueError(
                 "a ranker routes by the theme token of its spec. "
                 f"Received: a mixture with {type(self.sequence.router).__name__}; give a ThemeRouter, or none"

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.saved_files import LAYERS, SAVED, inputs_of
+from tests.support.saved_files import LAYERS, RANKERS, SAVED, inputs_of, requests_of
+from tests.support.ranked_requests import planted_dataset
 from tests.support.sequence_layers import session_answer
 
 FORMATS = sorted(path.name for path in SAVED.iterdir())
@@ -19,6 +20,15 @@ def test_a_committed_file_loads_and_answers_as_it_did(saved, name):
     with np.load(SAVED / saved / "answers.npz") as answers:
         model = keras.saving.load_model(SAVED / saved / f"{name}.keras")
         np.testing.assert_allclose(model(inputs_of(name)).flat_values, answers[name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", RANKERS)
+@pytest.mark.parametrize("saved", FORMATS)
+def test_a_committed_ranker_loads_scores_as_it_did_and_trains_on(saved, name):
+    ranker = keras.saving.load_model(SAVED / saved / f"{name}.keras")
+    with np.load(SAVED / saved / "answers.npz") as answers:
+        np.testing.assert_allclose(ranker(requests_of(name)).flat_values, answers[name], rtol=1e-5, atol=1e-5)
+    ranker.fit(planted_dataset(spec=ranker.spec).take(1), verbose=0)
 
 
 @pytest.mark.parametrize("saved", FORMATS)

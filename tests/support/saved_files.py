@@ -1,4 +1,4 @@
-"""The files that must load for ever: one small model a layer, as this version saves it.
+"""The files that must load for ever: one small model a layer, and rankers, as this version saves them.
 
 python -m tests.support.saved_files 1    # writes tests/saved/format-1, which is then never written again
 """
@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mos_tf import MixtureOfSequence
+from mos_tf import FirstStage, MixtureOfSequence, SequenceRanker
 from mos_tf.encoders import DIN, HSTU, SDIM, TWIN, Mamba4Rec, TransAct
 from mos_tf.moe import DSelectK, ExpertChoice, GShard
+from tests.support.ranked_requests import RICH_SPEC, SPEC, planted_dataset, planted_item_table, vocabularies
 from tests.support.sequence_layers import TOKENS, Case, call, disturb, flat_signature
 
 SAVED = Path(__file__).resolve().parents[1] / "saved"
@@ -47,6 +48,32 @@ LAYERS: dict[str, Callable[[], keras.layers.Layer]] = {
 }
 
 
+def small_ranker(**options) -> SequenceRanker:
+    """A ranker of the plain requests, or of rich ones where it has an item table."""
+    spec = RICH_SPEC if "item_table" in options else SPEC
+    ids = {name: vocabularies()[name].num_ids for name in spec.categoricals if name in vocabularies()}
+    sequence = MixtureOfSequence(small_din(), num_themes=(2, 3), window=4)
+    return SequenceRanker(spec, ids, sequence, embedding_dim=4, **options)
+
+
+RANKERS: dict[str, Callable[[], SequenceRanker]] = {
+    "ranker": small_ranker,
+    "rich_ranker": lambda: small_ranker(
+        item_table=planted_item_table(),
+        first_stage=FirstStage(epochs=1),
+        time_features=True,
+        priors=True,
+        cross_layers=1,
+    ),
+}
+
+
+def requests_of(name: str) -> dict[str, tf.Tensor | tf.RaggedTensor]:
+    spec = RICH_SPEC if name == "rich_ranker" else SPEC
+    features, _ = next(iter(planted_dataset(batch_size=8, spec=spec)))
+    return features
+
+
 def inputs_of(name: str) -> dict[str, tf.RaggedTensor]:
     inputs = CASE.inputs()
     if name not in ("mixture", "light_mixture"):
@@ -72,7 +99,19 @@ def write(directory: Path) -> None:
         model.save(directory / f"{name}.keras")
         if name == "mixture":
             flat_signature(layer, inputs, directory / "saved_model")
-    np.savez(directory / "answers.npz", **answers)
+    np.savez(directory / "answers.npz", **answers, **write_rankers(directory))
+
+
+def write_rankers(directory: Path) -> dict[str, np.ndarray]:
+    """Writes a `.keras` file of every ranker after an epoch, and returns the answers."""
+    answers = {}
+    for name, make in RANKERS.items():
+        ranker = make()
+        ranker.compile()
+        ranker.fit(planted_dataset(spec=ranker.spec), verbose=0)
+        ranker.save(directory / f"{name}.keras")
+        answers[name] = ranker(requests_of(name)).flat_values.numpy()
+    return answers
 
 
 if __name__ == "__main__":

@@ -80,6 +80,72 @@ def test_other_levels_than_the_layer_has_are_refused():
         HistoryAffinity(["item"])({"brand": rows}, {"item": rows}, history_time=rows)
 
 
+def test_padding_matches_nothing_in_its_own_row_or_another():
+    history = ragged([np.array([7]), np.array([3, -1]), np.array([3])], tf.int64)
+    ages = ragged([np.array([9]), np.array([9, 8]), np.array([9])], tf.int64)
+    layer = HistoryAffinity(["item"])
+    affinity = layer({"item": history}, {"item": tf.constant([3, -1, -1], tf.int64)}, history_time=ages)
+    nothing = [0, 0, np.log(0.01), np.log(0.01), np.log(999.01)]
+    np.testing.assert_allclose(affinity[:, 5:], [nothing] * 3, rtol=1e-5)
+
+
+def test_hashes_of_63_bits_match_what_they_are_equal_to():
+    largest = 2**63 - 1
+    history = tf.ragged.constant([[1, 2], [largest, 5]], dtype=tf.int64)
+    wanted = tf.ragged.constant([[largest, 2], [largest, largest - 1, 5]], dtype=tf.int64)
+    ages = history.with_values(tf.constant([9, 8, 7, 6], tf.int64))
+    for unknown in ({}, {"item": largest}):
+        layer = HistoryAffinity(["item"], unknown_ids=unknown)
+        counts = layer({"item": history}, {"item": wanted}, history_time=ages).flat_values[:, 5]
+        one = np.log(2)
+        np.testing.assert_allclose(counts, [0, one, 0 if unknown else one, 0, one], rtol=1e-6)
+
+
+@pytest.mark.parametrize("history_dtype", [tf.int32, tf.int64])
+def test_ids_that_are_no_integers_are_refused(history_dtype):
+    integers, fractions = ragged([np.array([5])], history_dtype), ragged([np.array([5.9])], tf.float32)
+    layer, ages = HistoryAffinity(["item"]), ragged([np.array([9])], tf.int64)
+    with pytest.raises(ValueError, match="are integers. Received: candidate_ids\\['item'\\] of float32; .*int64"):
+        layer({"item": integers}, {"item": fractions}, history_time=ages)
+    with pytest.raises(ValueError, match="Received: history_ids\\['item'\\] of float32"):
+        layer({"item": fractions}, {"item": integers}, history_time=ages)
+
+
+@pytest.mark.parametrize("in_a_graph", [False, True])
+def test_ids_of_other_rows_than_the_ages_are_refused(in_a_graph):
+    rows = lambda *lengths: tf.RaggedTensor.from_row_lengths(tf.ones(sum(lengths), tf.int64), lengths)  # noqa: E731
+    layer = HistoryAffinity(["item", "brand"])
+    call = lambda *ids: layer(*[{"item": i, "brand": b} for i, b in ids], history_time=rows(1, 1, 1))  # noqa: E731
+    call = tf.function(call, reduce_retracing=True) if in_a_graph else call
+    right = (rows(1, 1, 1), rows(1, 1, 1))
+    assert call(right, right).shape.as_list() == [3, None, 15]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="ids of .*brand.* history_time"):
+        call((rows(1, 1, 1), rows(2, 0, 1)), right)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="ids of .*brand.* candidates of .*item"):
+        call(right, (rows(1, 1, 1), rows(0, 2, 1)))
+
+
+def test_another_number_of_rows_than_of_ages_is_refused():
+    one, two = ragged([np.array([1])], tf.int64), ragged([np.array([1])] * 2, tf.int64)
+    with pytest.raises(ValueError, match="Received: 2 rows against 1"):
+        HistoryAffinity(["item"])({"item": two}, {"item": one}, history_time=one)
+
+
+def test_events_after_the_request_count_as_of_now():
+    history = ragged([np.array([7, 7])], tf.int64)
+    of = lambda *ages: HistoryAffinity(["item"])(  # noqa: E731
+        {"item": history}, {"item": tf.constant([7])}, history_time=ragged([np.array(ages)], tf.int64)
+    )
+    np.testing.assert_array_equal(of(86_400, -5_000_000), of(86_400, 0))
+    assert np.isfinite(of(86_400, -5_000_000)).all()
+
+
+@pytest.mark.parametrize("levels", [[], "item", ["item", "item"]])
+def test_levels_are_a_list_of_distinct_names(levels):
+    with pytest.raises(ValueError, match="distinct names. Received: levels="):
+        HistoryAffinity(levels)
+
+
 def test_it_works_in_a_functional_model_and_reloads(tmp_path):
     inputs = {
         name: keras.Input((None,), dtype="int64", ragged=True, name=name) for name in ("history", "candidates", "time")

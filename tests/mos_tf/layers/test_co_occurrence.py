@@ -60,8 +60,14 @@ def test_embeddings_have_unit_length_or_are_zero():
 
 
 def test_more_themes_than_tokens_is_an_error_that_says_so():
-    with pytest.raises(DataError, match="num_themes=8"):
+    with pytest.raises(DataError, match="Received: 3 distinct embeddings of 3 .*num_themes=8"):
         codebook(np.eye(3, 4, dtype=np.float32), np.ones(3), 8, seed=0)
+
+
+def test_tokens_that_share_their_embedding_are_told_from_distinct_ones():
+    twice = np.repeat(np.eye(2, dtype=np.float32), 2, axis=0)
+    with pytest.raises(DataError, match="Received: 2 distinct embeddings of 4 .*num_themes=3"):
+        codebook(twice, np.ones(4), 3, seed=0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6)), min_size=1, max_size=40), st.randoms())

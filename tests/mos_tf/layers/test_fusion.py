@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from mos_tf.layers import Fusion
 
@@ -21,3 +22,12 @@ def test_the_mixture_is_the_gated_sum_of_the_experts():
 def test_every_expert_weighs_the_same_before_training():
     _, gates = Fusion()(np.ones((2, 3)), np.random.default_rng(0).normal(size=(2, 4, 3)))
     np.testing.assert_allclose(gates, np.full((2, 4), 0.25))
+
+
+def test_the_mean_is_the_mean_and_another_combination_is_named():
+    experts = np.array([[[1.0, 2.0], [3.0, 6.0]]])
+    mixed, gates = Fusion("mean")(np.zeros((1, 2)), experts)
+    np.testing.assert_allclose(mixed, [[2.0, 4.0]])
+    np.testing.assert_allclose(gates, [[0.5, 0.5]])
+    with pytest.raises(ValueError, match="Received: combination='max'"):
+        Fusion("max")

@@ -73,3 +73,46 @@ def test_state_and_answers_survive_saving(tmp_path):
     x = np.random.default_rng(1).normal(size=(4, 2))
     for a, b in zip(reloaded(x), model(x), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_layer_adapted_to_constants_is_still_adapted_after_saving(value, tmp_path):
+    inputs = keras.Input((1,))
+    layer = PiecewiseLinearEmbedding()
+    layer.adapt(np.full((5, 1), value))
+    keras.Model(inputs, layer(inputs)).save(tmp_path / "model.keras")
+    reloaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(reloaded(np.ones((2, 1)))[0], layer(np.ones((2, 1)))[0])
+
+
+def test_a_layer_not_yet_adapted_is_not_adapted_after_saving_either():
+    layer, again = PiecewiseLinearEmbedding(), PiecewiseLinearEmbedding()
+    layer.build((None, 2))
+    again.build((None, 2))
+    store: dict = {}
+    layer.save_own_variables(store)
+    again.load_own_variables(store)
+    assert not again.adapted
+
+
+def test_weights_saved_before_the_state_was_kept_are_adapted_where_they_have_slopes():
+    layer, again = PiecewiseLinearEmbedding(), PiecewiseLinearEmbedding()
+    layer.adapt(np.random.default_rng(0).normal(size=(50, 2)))
+    again.build((None, 2))
+    again.load_own_variables({str(n): np.asarray(w) for n, w in enumerate(layer.weights)})
+    assert again.adapted
+    np.testing.assert_array_equal(again(np.ones((1, 2)))[0], layer(np.ones((1, 2)))[0])
+
+
+@pytest.mark.parametrize("sizes", [{"num_bins": 0}, {"embedding_dim": 0}])
+def test_no_bins_and_no_width_are_refused(sizes):
+    with pytest.raises(ValueError, match="at least 1. Received: .*=0"):
+        PiecewiseLinearEmbedding(**sizes)
+
+
+@pytest.mark.parametrize("data", [np.zeros((4, 0)), np.zeros((4, 3))])
+def test_rows_of_another_width_are_refused(data):
+    layer = PiecewiseLinearEmbedding()
+    layer.build((None, 2))
+    with pytest.raises(ValueError, match="Received: shape"):
+        layer.adapt(data)

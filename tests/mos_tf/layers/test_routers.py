@@ -1,5 +1,7 @@
 """What routers have in common, and how they learn."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from mos_tf.layers import EmbeddingRouter, ThemeRouter
 from mos_tf.layers.router import unit
 from mos_tf.layers.sessions import session_numbers
 from mos_tf.ragged import Rows
+from tests.support.on_jax import run_on_jax
 
 THEMES, TOKENS = 6, 60
 
@@ -105,7 +108,7 @@ def test_a_learning_router_survives_saving(tmp_path):
 
 
 def test_dead_codes_start_again_at_an_event_and_living_ones_stay():
-    router = EmbeddingRouter(2, routing_dim=2)
+    router = EmbeddingRouter(2, routing_dim=2, session_weight=0.0)
     router.build((None, 2))
     router.projection.assign(np.eye(2))
     router.codebooks[0].assign([[1.0, 0.0], [-1.0, 0.0]])
@@ -118,7 +121,7 @@ def test_dead_codes_start_again_at_an_event_and_living_ones_stay():
 
 
 def test_the_codebook_loss_is_the_distance_to_the_nearest_code():
-    router = EmbeddingRouter(2, routing_dim=2, codebook_weight=1.0)
+    router = EmbeddingRouter(2, routing_dim=2, codebook_weight=1.0, session_weight=0.0)
     router.build((None, 2))
     router.projection.assign(np.eye(2))
     router.codebooks[0].assign([[2.0, 0.0], [0.0, 3.0]])  # of any length: only their direction counts
@@ -128,11 +131,102 @@ def test_the_codebook_loss_is_the_distance_to_the_nearest_code():
 
 
 def test_the_balance_loss_is_asked_for():
-    plain, balanced = (EmbeddingRouter(2, routing_dim=2, balance_weight=weight) for weight in (0.0, 1.0))
+    plain, balanced = (
+        EmbeddingRouter(2, routing_dim=2, session_weight=0.0, balance_weight=weight) for weight in (0.0, 1.0)
+    )
     for router in (plain, balanced):
         router.build((None, 2))
         router.learn_from(tf.constant([[0.6, 0.8], [5.0, 0.0]]))
     assert float(balanced.losses[0]) > float(plain.losses[0])
+
+
+def test_a_session_loss_without_sessions_is_refused():
+    router = EmbeddingRouter(2, routing_dim=2)
+    router.build((None, 2))
+    with pytest.raises(ValueError, match="needs sessions. Received: sessions=None; .*history_time.*session_weight=0"):
+        router.learn_from(tf.ones([3, 2]))
+    assert not router.losses
+
+
+@pytest.mark.parametrize("num_themes", [0, -1, (), (8, 8), (2, 0), 2.0, (2.0, 4), "8", True])
+def test_resolutions_that_are_no_distinct_numbers_of_themes_are_refused(num_themes):
+    for make in (lambda: ThemeRouter(5, num_themes), lambda: EmbeddingRouter(num_themes)):
+        with pytest.raises(ValueError, match="distinct integers of at least 1. Received: num_themes="):
+            make()
+
+
+def test_resolutions_are_numpy_integers_too():
+    assert EmbeddingRouter(np.int64(4)).get_config()["num_themes"] == [4]
+    assert EmbeddingRouter(np.array([8, 2])).num_themes == (2, 8)
+
+
+def planted(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors [300, 16] around six directions, and the direction of each."""
+    rng = np.random.default_rng(seed)
+    cluster = rng.integers(0, THEMES, 300)
+    return rng.normal(size=(THEMES, 16))[cluster] + 0.1 * rng.normal(size=(300, 16)), cluster
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_planted_clusters_are_the_themes_of_an_adapted_embedding_router(learn):
+    vectors, cluster = planted()
+    router = EmbeddingRouter((THEMES, 8), routing_dim=12, learn=learn)
+    router.adapt(vectors)
+    themes = np.asarray(router(tf.constant(vectors, tf.float32)))[:, 0]
+    assert normalized_mutual_info_score(cluster, themes) == pytest.approx(1.0)
+    again = EmbeddingRouter((THEMES, 8), routing_dim=12, learn=learn)
+    again.adapt(vectors)
+    for found, expected in zip(again.codebooks, router.codebooks, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_frozen_embedding_router_never_moves():
+    vectors, _ = planted()
+    router = EmbeddingRouter(THEMES, learn=False)
+    router.adapt(vectors)
+    before = [np.asarray(weight) for weight in router.weights]
+    router.learn_from(tf.constant(vectors, tf.float32))
+    assert not router.losses and not router.trainable_weights
+    for weight, was in zip(router.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, was)
+
+
+def test_a_frozen_embedding_router_routes_once_it_is_adapted_and_after_saving(tmp_path):
+    vectors, _ = planted()
+    router = EmbeddingRouter(THEMES, learn=False)
+    inputs = keras.Input((16,))
+    assert not router.adapted and EmbeddingRouter(THEMES).adapted
+    with pytest.raises(ValueError, match="themes are not adapted"):
+        router(tf.constant(vectors, tf.float32))
+    router.adapt(vectors)
+    keras.Model(inputs, router(inputs)).save(tmp_path / "router.keras")
+    again = keras.saving.load_model(tmp_path / "router.keras")
+    np.testing.assert_array_equal(again(vectors), router(tf.constant(vectors, tf.float32)))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "received"),
+    [
+        (np.zeros(4), r"shape \[4\]"),
+        (np.full((4, 2), np.nan), "8 values not finite"),
+        (np.array([["a"]]), "dtype <U1"),
+        (np.ones((4, 3)), r"shape \[4, 3\]"),
+    ],
+)
+def test_themes_are_found_in_finite_vectors_of_the_router_s_width(vectors, received):
+    router = EmbeddingRouter(2)
+    router.build((None, 2))
+    with pytest.raises(DataError, match=f"Received: .*{received}"):
+        router.adapt(vectors)
+
+
+def test_more_themes_than_distinct_vectors_are_refused():
+    with pytest.raises(DataError, match="Received: 1 distinct embeddings of 4 .*num_themes=2"):
+        EmbeddingRouter(2).adapt(np.ones((4, 3)))
+
+
+def test_routers_say_whether_they_route_tokens():
+    assert ThemeRouter(5, 2).routes_tokens and not EmbeddingRouter(2).routes_tokens
 
 
 def test_zero_vectors_stay_zero_and_have_no_gradient():
@@ -153,3 +247,23 @@ def test_sessions_end_with_their_row_their_id_or_a_pause():
     assert pauses.numpy().tolist() == [0, 0, 1, 2, 2]
     nothing = Rows(tf.zeros([0]), tf.constant([0, 0], tf.int64))
     assert session_numbers(nothing, time=tf.zeros([0], tf.int64)).shape == (0,)
+
+
+def learned() -> dict[str, np.ndarray]:
+    """What one step teaches a router, on whichever backend this process has."""
+    router = EmbeddingRouter(2, routing_dim=2)
+    router.adapt(np.array([[1.0, 0.0], [0.0, 1.0], [0.1, 0.9]]))
+    router.learn_from(keras.ops.array([[1.0, 0.2], [0.8, 0.6], [0.0, 1.0]]), keras.ops.array([0, 0, 1]))
+    return {"codebook_loss": np.asarray(router.losses[0]), "load": np.asarray(router.loads[0])}
+
+
+@pytest.mark.slow
+def test_a_router_learns_on_jax_what_it_learns_on_tensorflow(tmp_path):
+    run_on_jax("tests.mos_tf.layers.test_routers", str(tmp_path / "jax.npz"))
+    on_jax = np.load(tmp_path / "jax.npz")
+    for name, value in learned().items():
+        np.testing.assert_allclose(on_jax[name], value, atol=1e-6, err_msg=name)
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[1], **learned())  # type: ignore[arg-type]

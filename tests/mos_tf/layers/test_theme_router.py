@@ -52,3 +52,44 @@ def test_themes_survive_saving(tmp_path):
     reloaded = keras.saving.load_model(tmp_path / "model.keras")
     batch = tf.ragged.constant([[0, 1, 2], [6]], dtype=tf.int64)
     np.testing.assert_array_equal(reloaded(batch).flat_values, model(batch).flat_values)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "tokens", "received"),
+    [
+        ([0, 0, 1], [0, 1], r"sessions int64 \[3\], tokens int64 \[2\]"),
+        ([[0, 0]], [[0, 1]], r"sessions int64 \[1, 2\]"),
+        ([0, 0], [0.0, 1.0], r"tokens float64 \[2\]"),
+        ([0, 0], ["a", "b"], r"tokens <U1 \[2\]"),
+        ([0.5, 0.5], [0, 1], r"sessions float64 \[2\]"),
+        ([0, 0, 0], [0, 1, 5], "tokens from 0 to 5, num_tokens=5"),
+        ([0, 0, 0], [0, 1, -1], "tokens from -1 to 1, num_tokens=5"),
+    ],
+)
+@pytest.mark.parametrize("start", ["co_occurrence", "random"])
+def test_events_that_are_no_sessions_and_tokens_are_refused(sessions, tokens, received, start):
+    with pytest.raises(DataError, match=f"Received: .*{received}"):
+        ThemeRouter(num_tokens=5, num_themes=2).adapt(np.array(sessions), np.array(tokens), start=start)
+
+
+def test_unsigned_tokens_are_tokens():
+    router = ThemeRouter(num_tokens=7, num_themes=(2, 3), routing_dim=6)
+    sessions, tokens = np.array([0, 0, 1, 1, 2, 2, 3, 3]), np.array([0, 1, 2, 3, 4, 5, 0, 1])
+    router.adapt(sessions.astype(np.uint64), tokens.astype(np.uint64))
+    np.testing.assert_array_equal(router.table, adapted().table)
+
+
+def test_tokens_that_are_no_integers_are_refused_where_they_are_routed():
+    router, message = adapted(), "tokens are integers. Received: float32"
+    with pytest.raises(ValueError, match=message):
+        router(tf.constant([0.0, 1.0]))
+    with pytest.raises(ValueError, match=message):
+        router.session_themes(tf.constant([0.0, 1.0]), tf.constant([0, 0]))
+    with pytest.raises(ValueError, match=message):
+        router(keras.Input((None,), dtype="float32", ragged=True))
+
+
+@pytest.mark.parametrize("num_tokens", [0, 1])
+def test_a_router_has_a_token_beside_the_unknown_one(num_tokens):
+    with pytest.raises(ValueError, match=f"Received: num_tokens={num_tokens}"):
+        ThemeRouter(num_tokens)
