@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.saved_files import LAYERS, RANKERS, SAVED, inputs_of, requests_of
 from tests.support.ranked_requests import planted_dataset
+from tests.support.saved_files import LAYERS, RANKERS, SAVED, inputs_of, requests_of
 from tests.support.sequence_layers import session_answer
 
 FORMATS = sorted(path.name for path in SAVED.iterdir())

@@ -6,6 +6,7 @@ python -m tests.support.saved_files 1    # writes tests/saved/format-1, which is
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -85,7 +86,7 @@ def write(directory: Path) -> None:
     """Writes a `.keras` file and the answers of every layer, and one SavedModel."""
     directory.mkdir(parents=True)
     keras.utils.set_random_seed(0)
-    answers = {}
+    answers: dict[str, Any] = {}
     for name, make in LAYERS.items():
         inputs = inputs_of(name)
         layer = make()
@@ -99,7 +100,8 @@ def write(directory: Path) -> None:
         model.save(directory / f"{name}.keras")
         if name == "mixture":
             flat_signature(layer, inputs, directory / "saved_model")
-    np.savez(directory / "answers.npz", **answers, **write_rankers(directory))
+    answers |= write_rankers(directory)
+    np.savez(directory / "answers.npz", **answers)
 
 
 def write_rankers(directory: Path) -> dict[str, np.ndarray]:
