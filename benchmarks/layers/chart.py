@@ -17,11 +17,12 @@ _COLUMNS = (
         "peak memory of a training step": "peak memory / padded peak memory",
         "many candidates": "time of 500 candidates / time of 1",
         "ten times the events": "time of 10,000 events / time of 1,000",
+        "one row twice as long": "growth of time off the growth of events",
     },
     {
         "mixture against its plain encoder": "step time / plain step time",
         "mixture against mixtures of experts": "step time / step time of the other, 2 of 8 experts",
-        "one row twice as long": "growth of time off the growth of events",
+        "multiply-adds of a forward pass": "of the mixture / of the other",
         "one very long history": "peak GB of a process, 100,000 events",
     },
 )

@@ -10,7 +10,7 @@ from benchmarks.layers.sizes import Sizes
 from benchmarks.layers.steps import ragged_step
 
 _ROWS = 4  # of ten times the events
-_SHORT_ROWS, _LONG_ROW = 15, 5  # rows, and the length of one more as a multiple of theirs: a quarter of all events
+_SHORT_ROWS, _LONG_ROW = 47, 16  # rows, and the length of one more as a multiple of theirs: a quarter of all events
 
 
 def growth(name: str, sizes: Sizes) -> list[Row]:
