@@ -1,5 +1,6 @@
 """What the mixture multiplies: against its plain encoder, and against the mixtures a user would otherwise take."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from benchmarks.layers.results import Bar, Row, Spread
 from benchmarks.layers.sizes import Sizes
 from mos_tf import cost
 
+_GROUP = "multiply-adds of a forward pass"
 COUNTED = ("DIN", "TransAct", "Mamba4Rec", "SDIM")
 
 
@@ -19,7 +21,7 @@ def flops(encoder: str, sizes: Sizes) -> list[Row]:
     """Counts multiply-adds of a forward pass of the batch whose steps are timed, routed by the trained router."""
     make, batch = MODELS[encoder].ragged, mixture_batch(encoder, sizes)
     lengths, themes = batch.history.row_lengths().numpy(), _theme_lengths(batch, sizes)
-    name, group = mixture_name(encoder), "multiply-adds of a forward pass"
+    name = mixture_name(encoder)
 
     def count(layer: Any, **routed: Any) -> float:
         layer.build((None, None, sizes.dim), (None, sizes.dim))
@@ -27,7 +29,7 @@ def flops(encoder: str, sizes: Sizes) -> list[Row]:
 
     def row(subject: str, over: float, under: float, bar: Bar | None) -> Row:
         parts = {f"{side}, million a request": Spread.of([of / 1e6]) for side, of in (("this", over), ("that", under))}
-        return Row(group, subject, "multiply-adds, this / that", Spread.of([over / under]), bar, parts)
+        return Row(_GROUP, subject, "multiply-adds, this / that", Spread.of([over / under]), bar, parts)
 
     plain = count(make())
     mixture = count(mixture_of(make(), sizes), theme_lengths=themes)
@@ -38,9 +40,9 @@ def flops(encoder: str, sizes: Sizes) -> list[Row]:
         row(f"{name}, light / {encoder}", light, plain, Bar("<", 1.0)),
     ]
     for side, layer in mixtures_of_experts(make).items():
-        rows.append(
-            row(f"{name} / {side}", mixture, count(layer), Bar("<", 1.0) if side.endswith("requests") else None)
-        )
+        by_request = side.endswith("requests")
+        found = row(f"{name} / {side}", mixture, count(layer), Bar("<", 1.0) if by_request else None)
+        rows.append(found if by_request else replace(found, group=f"{_GROUP}, by event"))
     return rows
 
 
