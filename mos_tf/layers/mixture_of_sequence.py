@@ -98,6 +98,7 @@ class MixtureOfSequence(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
+    >>> import tensorflow as tf
     >>> from mos_tf.encoders import DIN
     >>> mixture = MixtureOfSequence(DIN(), num_themes=2, window=3)
     >>> mixture.make_router(num_tokens=5).adapt(sessions=np.array([0, 0, 1, 1]), tokens=np.array([0, 1, 2, 3]))
