@@ -9,6 +9,7 @@ from benchmarks.layers.processes import in_own_process
 from benchmarks.layers.results import Bar, Row, Spread
 from benchmarks.layers.sizes import Sizes
 from benchmarks.layers.steps import padded_step, ragged_step
+from mos_tf.errors import DataError
 
 FAST = ("DIN", "SDIM", "Mamba4Rec", "MoS(SDIM)", "MoS(DIN)")
 SUPERLINEAR = ("TransAct", "HSTU", "TWIN")
@@ -41,6 +42,11 @@ def memory(name: str, sizes: Sizes) -> list[Row]:
     """
     gives_back = {"TF_ENABLE_ONEDNN_OPTS": "0", "MALLOC_MMAP_THRESHOLD_": str(2**16)}
     peaks = {side: in_own_process(["peak", name, side], sizes, **gives_back) for side in SIDES}
+    if min(peaks["padded"]) <= 0:
+        raise DataError(
+            "memory is measured in pages, so a padded step must take some. "
+            f"Received: rises of {peaks['padded']} MB with {sizes}; take larger sizes"
+        )
     shares = [a / b for a, b in zip(peaks["ragged"], peaks["padded"], strict=True)]
     return [
         Row(

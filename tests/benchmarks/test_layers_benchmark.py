@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.layers import chart, report
+from benchmarks.layers import chart, report, training
 from benchmarks.layers.__main__ import app
 from benchmarks.layers.batches import log_normal_lengths, make_batch, trained_router
 from benchmarks.layers.candidates import candidates
@@ -44,7 +44,7 @@ def test_an_unknown_case_is_named_beside_the_known_ones():
 @pytest.mark.parametrize(
     "case",
     [
-        "deepctr", "training/MoS(DIN)", "memory/SDIM", "growth/DIN", "mixture/SDIM", "counterparts/SDIM",
+        "deepctr", "training/MoS(DIN)", "growth/DIN", "mixture/SDIM", "counterparts/SDIM",
         "candidates/TWIN", "long/SDIM", "refusal/HSTU",
     ],
 )  # fmt: skip
@@ -52,6 +52,20 @@ def test_every_kind_of_case_gives_rows(case):
     rows = CASES[case](QUICK)
     assert rows
     assert all(np.isfinite(row.value.median) for row in rows)
+
+
+@pytest.mark.slow
+def test_peak_memory_is_measured_where_a_step_takes_more_than_a_few_pages():
+    (row,) = CASES["memory/SDIM"](FULL)
+    assert row.parts["padded, MB"].median > 1
+    ragged, padded = (row.parts[f"{side}, MB"] for side in ("ragged", "padded"))
+    assert 0.99 * ragged.lowest / padded.highest <= row.value.median <= 1.01 * ragged.highest / padded.lowest
+
+
+def test_memory_that_is_too_little_to_measure_is_no_ratio(monkeypatch):
+    monkeypatch.setattr(training, "in_own_process", lambda *_, **__: [0.0])
+    with pytest.raises(DataError, match="take larger sizes"):
+        CASES["memory/SDIM"](QUICK)
 
 
 @pytest.mark.parametrize("encoder", ["DIN", "HSTU"])
