@@ -99,7 +99,7 @@ def _and_now(events: Mapping[str, np.ndarray], time: int, exposure_id: str, tabl
 def _all_candidates_at(time: int, config: RequestConfig) -> RequestConfig:
     """Returns the configuration under which there is a request at `time` alone, and its whole list is ranked."""
     splits = SplitTimes(train_start=time, train_end=time + 1, eval_end=time + 2, test_end=time + 3)
-    return config.model_copy(update={"splits": splits, "negatives_per_positive": sys.maxsize})
+    return config.model_copy(update={"splits": splits, "negatives": "exposed", "negatives_per_positive": sys.maxsize})
 
 
 def _last_list(data_dir: str | Path, events: Mapping[str, np.ndarray]) -> tuple[Tables, str]:

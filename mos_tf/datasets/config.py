@@ -87,15 +87,17 @@ class RequestConfig(RowRules):
         max_history: the most recent events that a request keeps.
         negatives: `"exposed"`: the candidates are the basket's listed items: positives the listed ones bought,
             negatives drawn from the listed ones not bought. What was bought without being listed is no candidate,
-            or being listed would give the label away.
-        negatives_per_positive: negatives drawn for each positive, fewer where the list is shorter.
+            or being listed would give the label away. `"sampled"`, for logs without lists: positives are the basket's
+            items, negatives others drawn by popularity, both of those with events before the week of the request.
+            What had none is no candidate, or being new would give the label away.
+        negatives_per_positive: negatives drawn for each positive, fewer where the list or the pool is shorter.
         seed: decides every draw and the order of ties.
         max_users: keep this many users, drawn by hash, as if the data held no others; None keeps all.
     """
 
     splits: SplitTimes
     max_history: int = Field(default=512, ge=1)
-    negatives: Literal["exposed"] = "exposed"
+    negatives: Literal["exposed", "sampled"] = "exposed"
     negatives_per_positive: int = Field(default=4, ge=1)
     seed: int = 0
     max_users: int | None = Field(default=None, ge=1)

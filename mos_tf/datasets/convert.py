@@ -16,9 +16,10 @@ from mos_tf.datasets.config import SPLITS, RequestConfig
 from mos_tf.datasets.dead_letters import DeadLetters
 from mos_tf.datasets.events import by_user, check_bad_share
 from mos_tf.datasets.files import find_table, replacing
+from mos_tf.datasets.pool import SamplingPool
 from mos_tf.datasets.requests import build_requests
 from mos_tf.datasets.shards import finish_shard, write_shards
-from mos_tf.datasets.tables import Popularity, Tables, weekly_counts
+from mos_tf.datasets.tables import Popularity, Tables, WeeklyCounts, weekly_counts
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, TIMESTAMP, FeatureSpec
 
@@ -56,7 +57,7 @@ def convert(
     requests in order of hash(user), then of time.
 
     Args:
-        data_dir: a data directory: events, items, exposures.
+        data_dir: a data directory: events, items and, unless negatives are sampled, exposures.
         out_dir: written beside, then renamed; an earlier conversion is replaced.
         spec: the features of the requests.
         config: how to build them.
@@ -68,13 +69,13 @@ def convert(
     events_file = find_table(data_dir, "events")
     if events_file is None:
         raise DataError(f"a data directory holds events.parquet or events.csv. Received: {data_dir}")
-    tables = Tables.load(data_dir)
+    tables = Tables.load(data_dir, with_lists=config.negatives == "exposed")
     progress = progress or Progress(disable=True)
     counts = Counts()
     with replacing(out_dir, marker=COUNTS) as out, tempfile.TemporaryDirectory(dir=out.parent) as beside:
         with DeadLetters(out / DEAD_LETTERS) as letters:
             shards, counts.rows = write_shards(events_file, Path(beside), config, letters, progress)
-            popularity = _finish_shards(shards, config, letters, progress)
+            popularity, pool = _finish_shards(shards, config, letters, progress)
         counts.dead_letters = letters.counts
         check_bad_share(letters.counts, counts.rows, config)
         building = progress.add_task("building requests", total=counts.rows - letters.counts.total())
@@ -87,7 +88,7 @@ def convert(
                     writers[split] = stack.enter_context(tf.io.TFRecordWriter(str(path), options="GZIP"))
                 for user_id, events in by_user(pq.read_table(shard)):
                     built = build_requests(
-                        user_id, events, tables=tables, popularity=popularity, spec=spec, config=config
+                        user_id, events, tables=tables, popularity=popularity, spec=spec, config=config, pool=pool
                     )
                     for split, request in built.requests:
                         writers[split].write(request.to_example(spec).SerializeToString(deterministic=True))
@@ -98,10 +99,20 @@ def convert(
     return counts
 
 
-def _finish_shards(shards: list[Path], config: RequestConfig, letters: DeadLetters, progress: Progress) -> Popularity:
-    """Cleans and orders the shards, and counts their events up to the end of training on the way."""
-    parts = []
+def _finish_shards(
+    shards: list[Path], config: RequestConfig, letters: DeadLetters, progress: Progress
+) -> tuple[Popularity, SamplingPool | None]:
+    """Cleans and orders the shards, and counts their events on the way: for the pool beyond the end of training."""
+    trained, seen = [], []
     for shard in progress.track(shards, description="ordering events"):
         events = finish_shard(shard, config, letters)
-        parts.append(weekly_counts(events[ITEM_ID].to_numpy(), events[TIMESTAMP].to_numpy(), config.splits.train_end))
-    return Popularity(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        items, times = events[ITEM_ID].to_numpy(), events[TIMESTAMP].to_numpy()
+        trained.append(weekly_counts(items, times, config.splits.train_end))
+        if config.negatives == "sampled":
+            seen.append(weekly_counts(items, times, config.splits.test_end))
+    return Popularity(*_joined(trained)), SamplingPool(*_joined(seen)) if seen else None
+
+
+def _joined(parts: list[WeeklyCounts]) -> WeeklyCounts:
+    items, weeks, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return items, weeks, counts

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from mos_tf.datasets.candidates import Candidates, listed_candidates, sampled_candidates
 from mos_tf.datasets.config import RequestConfig, Split, SplitTimes
 from mos_tf.datasets.events import EXPOSURE_ID, SESSION_ID
 from mos_tf.datasets.hashing import hash_strings, mix
+from mos_tf.datasets.pool import SamplingPool
 from mos_tf.datasets.tables import Popularity, Tables, clean
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, TIMESTAMP, Feature, FeatureSpec
@@ -20,16 +22,15 @@ __all__ = ["RequestConfig", "SplitTimes", "UserRequests", "build_requests"]
 
 POPULARITY = "popularity"
 
-# Separate the draws of one request: the order of its candidates must say nothing of how they were chosen.
-_DRAW, _SHUFFLE = 1, 2
-
 
 @dataclass(frozen=True)
 class UserRequests:
     """The requests of one user with their splits, in order of time, and the counts of what was met.
 
-    Counts: `baskets` = `outside_splits` + `without_list` + `without_listed_purchase` + the requests, and for each
-    split `<split>/requests`, `<split>/positives`, `<split>/negatives` and `<split>/history_events`.
+    Counts: `baskets` = `outside_splits` + `without_list` + `without_listed_purchase` + `without_seen_purchase` + the
+    requests; for each split `<split>/requests`, `<split>/positives`, `<split>/negatives` and `<split>/history_events`;
+    and `positives_outside_pool`, the items bought within the splits that sampled candidates leave out. Lists know the
+    second and third reason against a basket, sampling the fourth; what is 0 may be absent.
     """
 
     requests: list[tuple[Split, Request]] = field(default_factory=list)
@@ -41,8 +42,7 @@ class _Basket:
     split: Split
     time: int
     row: int  # its first event
-    candidates: np.ndarray  # item codes
-    label: np.ndarray
+    candidates: Candidates
 
 
 def build_requests(
@@ -53,30 +53,39 @@ def build_requests(
     popularity: Popularity,
     spec: FeatureSpec,
     config: RequestConfig,
+    pool: SamplingPool | None = None,
 ) -> UserRequests:
     """Builds every request of one user: one a basket, that is one for each distinct (timestamp, session_id).
 
     A basket is one instant: its history is what happened strictly before it, its lines never know each other. Its
-    exposure list is that of its events' `exposure_id`; see `RequestConfig.negatives` for what becomes a candidate.
+    exposure list is that of its events' `exposure_id`; see `RequestConfig.negatives` for what becomes a candidate. An
+    item that `tables` do not know has empty features.
 
     Args:
         user_id: whose events they are.
         events: the user's events in any order, without duplicates, equally long columns: `item_id` (str),
             `timestamp` (int64), optional `session_id` and `exposure_id` (str), and the spec's event and context
             features.
-        tables: item features and exposure lists.
+        tables: item features and, for exposed negatives, exposure lists.
         popularity: read by a candidate feature named `popularity`.
         spec: the features that the requests carry.
         config: split times, history length, negatives and seed.
+        pool: what sampled negatives are drawn from; None where they are exposed.
 
     Raises:
         DataError: the spec names a feature that neither the items nor the events hold.
+        ValueError: a pool is missing, or given without need.
     """
+    if (pool is not None) != (config.negatives == "sampled"):
+        raise ValueError(
+            "sampled negatives, and no others, are drawn from a pool. "
+            f"Received: negatives={config.negatives!r}, pool={type(pool).__name__}; see `SamplingPool`"
+        )
     user = int(hash_strings([user_id])[0])
     events = _ordered(_canonical(user_id, events, spec), user, config.seed)
     codes = tables.codes(events[ITEM_ID])
     counts: Counter[str] = Counter()
-    baskets = list(_baskets(events, codes, user, tables, config, counts))
+    baskets = list(_baskets(events, codes, user, tables, pool, config, counts))
     history = _history(events, codes, tables, spec)
     candidates, splits = _candidates(baskets, tables, popularity, spec)
     requests = []
@@ -88,11 +97,11 @@ def build_requests(
             request_time=basket.time,
             history={name: values[kept] for name, values in history.items()},
             candidates={name: values[start:end] for name, values in candidates.items()},
-            label=basket.label,
+            label=basket.candidates.label,
             context={f.name: events[f.name][basket.row] for f in spec.features if f.of == "context"},
         )
         requests.append((basket.split, request))
-        positives = int(basket.label.sum())
+        positives = int(basket.candidates.label.sum())
         counts[f"{basket.split}/requests"] += 1
         counts[f"{basket.split}/positives"] += positives
         counts[f"{basket.split}/negatives"] += request.num_candidates - positives
@@ -135,6 +144,7 @@ def _baskets(
     codes: np.ndarray,
     user: int,
     tables: Tables,
+    pool: SamplingPool | None,
     config: RequestConfig,
     counts: Counter[str],
 ) -> Iterator[_Basket]:
@@ -150,31 +160,14 @@ def _baskets(
         if split is None:
             counts["outside_splits"] += 1
             continue
-        listed = tables.listed(events[EXPOSURE_ID][basket[0]])
-        if listed is None:
-            counts["without_list"] += 1
-            continue
-        bought = np.isin(listed, codes[basket])
-        if not bought.any():
-            counts["without_listed_purchase"] += 1
-            continue
-        drawn, label = _draw(listed, bought, tables, (config.seed, user, time), config.negatives_per_positive)
-        yield _Basket(split, time, int(basket[0]), drawn, label)
-
-
-def _draw(
-    listed: np.ndarray, bought: np.ndarray, tables: Tables, seeds: tuple[int, int, int], per_positive: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws negatives without replacement and shuffles: the smallest hashes win, so no order of the list matters."""
-    positives, others = listed[bought], listed[~bought]
-    wanted = per_positive * len(positives)
-    if wanted < len(others):
-        keys = mix(*seeds, _DRAW, tables.item_hashes[others])
-        others = others[np.argpartition(keys, wanted)[:wanted]]
-    codes = np.concatenate([positives, others])
-    label = np.repeat(np.array([1, 0], dtype=np.float32), [len(positives), len(others)])
-    order = np.argsort(mix(*seeds, _SHUFFLE, tables.item_hashes[codes]))
-    return codes[order], label[order]
+        seeds, ratio = (config.seed, user, time), config.negatives_per_positive
+        if pool is None:
+            exposure_id = events[EXPOSURE_ID][basket[0]]
+            candidates = listed_candidates(codes[basket], exposure_id, tables, ratio, seeds, counts)
+        else:
+            candidates = sampled_candidates(events[ITEM_ID][basket], time, pool, ratio, seeds, counts)
+        if candidates is not None:
+            yield _Basket(split, time, int(basket[0]), candidates)
 
 
 def _history(
@@ -193,9 +186,9 @@ def _candidates(
     baskets: list[_Basket], tables: Tables, popularity: Popularity, spec: FeatureSpec
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Features of all candidates of the user, flat, and the row splits that part them by basket."""
-    lengths = np.array([len(basket.candidates) for basket in baskets], dtype=np.int64)
-    codes = np.concatenate([basket.candidates for basket in baskets] or [np.empty(0, np.int64)])
-    candidates = {ITEM_ID: tables.item_ids[codes]}
+    lengths = np.array([len(basket.candidates.label) for basket in baskets], dtype=np.int64)
+    candidates = {ITEM_ID: np.concatenate([basket.candidates.item_ids for basket in baskets] or [np.empty(0, object)])}
+    codes = tables.codes(candidates[ITEM_ID])
     for feature in spec.features:
         if feature.of == "item":
             candidates[feature.name] = tables.feature(feature.name, feature.kind)[codes]

@@ -16,19 +16,23 @@ from mos_tf.features import ITEM_ID, Kind
 
 WEEK_SECONDS = 604_800
 
+WeeklyCounts = tuple[np.ndarray, np.ndarray, np.ndarray]  # item ids, weeks since 1970, events: equally long
+_NO_LISTS = pa.schema({"exposure_id": pa.string(), "item_ids": pa.list_(pa.string())}).empty_table()
+
 
 class Tables:
     """Items and exposure lists of a data directory, held as arrays over item codes 0..M-1.
 
     Args:
         items: one row an item, `item_id` and its features, strings or numbers.
-        exposures: exposure id → the item ids of its list.
+        exposures: exposure id → the item ids of its list; None: there are no lists.
 
     Raises:
         DataError: a column is missing, or an item has two rows.
     """
 
-    def __init__(self, items: pd.DataFrame, exposures: pa.Table):
+    def __init__(self, items: pd.DataFrame, exposures: pa.Table | None = None):
+        exposures = _NO_LISTS if exposures is None else exposures
         _require_columns("items", items.columns, [ITEM_ID])
         _require_columns("exposures", exposures.column_names, ["exposure_id", "item_ids"])
         lists = exposures.column("item_ids").combine_chunks()
@@ -50,17 +54,24 @@ class Tables:
         self.item_hashes = hash_strings(self.item_ids)
 
     @classmethod
-    def load(cls, data_dir: str | Path) -> Self:
+    def load(cls, data_dir: str | Path, *, with_lists: bool = True) -> Self:
         """Reads `items.parquet` (or `items.csv`) and `exposures.parquet` of a data directory.
+
+        Args:
+            data_dir: the data directory.
+            with_lists: whether to read the lists; without, there may be no `exposures.parquet`.
 
         Raises:
             DataError: a file or a column that the format needs is missing.
         """
         items, exposures = find_table(data_dir, "items"), Path(data_dir) / "exposures.parquet"
-        if items is None or not exposures.is_file():
+        if items is None or (with_lists and not exposures.is_file()):
             received = sorted(path.name for path in Path(data_dir).glob("*.*"))
-            raise DataError(f"a data directory holds items and exposures.parquet. Received: {data_dir} with {received}")
-        listed = pq.read_table(exposures, read_dictionary=["item_ids.list.element"])
+            raise DataError(
+                "a data directory holds items and, unless negatives are sampled, exposures.parquet. "
+                f"Received: {data_dir} with {received}"
+            )
+        listed = pq.read_table(exposures, read_dictionary=["item_ids.list.element"]) if with_lists else None
         return cls(read_table(items).to_pandas(), listed)
 
     def codes(self, item_ids: np.ndarray) -> np.ndarray:
@@ -130,8 +141,11 @@ class Popularity:
         return np.log((1 + seen) / (max(len(self._index), 1) + total)).astype(np.float32)
 
 
-def weekly_counts(item_ids: np.ndarray, timestamps: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Counts events before `end` by (item, week), as `Popularity` takes them; parts of a log may be concatenated."""
+def weekly_counts(item_ids: np.ndarray, timestamps: np.ndarray, end: int) -> WeeklyCounts:
+    """Counts events before `end` by (item, week), as `Popularity` and `SamplingPool` take them.
+
+    Parts of a log may be concatenated.
+    """
     frame = pd.DataFrame({"item": item_ids, "week": np.asarray(timestamps) // WEEK_SECONDS})[
         np.asarray(timestamps) < end
     ]

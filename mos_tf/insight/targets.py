@@ -60,7 +60,7 @@ class ItemLog:
         item_table = _items(events, find_table(directory, "items") if directory else None)
         lists = Path(path) / "exposures.parquet"
         has_lists = lists.is_file() and EXPOSURE_ID in events
-        tables = Tables(item_table, _lists(lists) if has_lists else _no_lists())
+        tables = Tables(item_table, _lists(lists) if has_lists else None)
         users = pd.factorize(events[USER_ID], sort=True)[0]
         times = events[TIMESTAMP].to_numpy(dtype=np.int64)
         items = tables.codes(events[ITEM_ID].to_numpy())
@@ -183,8 +183,3 @@ def _codes(values: np.ndarray) -> np.ndarray:
 
 def _lists(path: Path) -> pa.Table:
     return pq.read_table(path, read_dictionary=["item_ids.list.element"])  # as strings, lists take minutes
-
-
-def _no_lists() -> pa.Table:
-    schema = pa.schema({EXPOSURE_ID: pa.string(), "item_ids": pa.list_(pa.string())})
-    return schema.empty_table()

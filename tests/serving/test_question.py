@@ -80,6 +80,11 @@ def test_given_items_are_the_candidates_each_once(data: Path):
     assert sorted(question.names) == ["Fine bread", "Fine soap"]
 
 
+def test_whatever_training_negatives_were_all_given_items_are_candidates(data: Path):
+    question = ask(data, item_ids=list(ITEMS), config=config(negatives="sampled"))
+    assert sorted(question.request.candidates["item_id"]) == sorted(ITEMS)
+
+
 def test_what_was_bought_before_is_known_beyond_the_history(data: Path):
     question = ask(data, item_ids=list(ITEMS), config=config(max_history=1))
     assert question.request.num_events == 1

@@ -1,14 +1,14 @@
 """`BuildRequests`: an events file → the requests of all its users, on any Beam runner.
 
     rows → of the users kept → sifted → grouped by user → without duplicates → requests
-                                                       ↘ weekly counts → popularity ↗
+                                                       ↘ weekly counts → popularity, pool ↗
 
 What decides is `mos_tf.datasets`: the same rules and the same pure function as `mos data convert`, so both make the
 same requests. Here are the steps between, on column batches, since a row at a time is what makes Python slow.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -24,8 +24,9 @@ from mos_tf.datasets.config import SPLITS, RequestConfig
 from mos_tf.datasets.convert import Counts
 from mos_tf.datasets.events import by_user, drop_duplicates, rows_of, sampled_users, sift, user_keys
 from mos_tf.datasets.files import find_table, read_batches
+from mos_tf.datasets.pool import SamplingPool
 from mos_tf.datasets.requests import build_requests
-from mos_tf.datasets.tables import Popularity, Tables, weekly_counts
+from mos_tf.datasets.tables import Popularity, Tables, WeeklyCounts, weekly_counts
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, TIMESTAMP, USER_ID, FeatureSpec
 
@@ -36,7 +37,6 @@ GROUPS = 256  # users travel in groups: one a message would be a message for eve
 # Or Beam takes the dataclass for a row, whose schema has no type for a Counter.
 beam.coders.registry.register_coder(Counts, beam.coders.PickleCoder)
 
-WeeklyCounts = tuple[np.ndarray, np.ndarray, np.ndarray]
 BadRow: TypeAlias = TaggedOutput[Literal["dead_letters"], dict[str, Any]]
 Counted: TypeAlias = TaggedOutput[Literal["counts"], Counts]
 Built: TypeAlias = (
@@ -52,7 +52,7 @@ class BuildRequests(beam.PTransform):
     `Counts` of all that was read and made.
 
     Args:
-        data_dir: a data directory: events, items, exposures.
+        data_dir: a data directory: events, items and, unless negatives are sampled, exposures.
         spec: the features of the requests.
         config: how to build them.
 
@@ -85,15 +85,12 @@ class BuildRequests(beam.PTransform):
             | beam.GroupByKey()
             | "DropDuplicates" >> beam.FlatMap(_finish, config).with_outputs(DEAD_LETTERS, COUNTS, main="events")
         )
-        popularity = (
-            grouped["events"]
-            | "CountWeeks" >> beam.Map(_count_weeks, config)
-            | "AddWeeks" >> beam.CombineGlobally(_add_weeks)
-            | "Popularity" >> beam.MapTuple(Popularity)
-        )
-        requests = grouped["events"] | "Build" >> beam.ParDo(
-            _Build(self._data_dir, self._spec, config), AsSingleton(popularity)
-        ).with_outputs(*SPLITS, COUNTS)
+        splits = config.splits
+        looked_up = [_counted(grouped["events"], "Popularity", Popularity, until=splits.train_end)]
+        if config.negatives == "sampled":
+            looked_up.append(_counted(grouped["events"], "Pool", SamplingPool, until=splits.test_end))
+        build = _Build(self._data_dir, self._spec, config)
+        requests = grouped["events"] | "Build" >> beam.ParDo(build, *looked_up).with_outputs(*SPLITS, COUNTS)
         letters = (sifted[DEAD_LETTERS], grouped[DEAD_LETTERS]) | "DeadLetters" >> beam.Flatten()
         counts = (sifted[COUNTS], grouped[COUNTS], requests[COUNTS]) | "Counts" >> beam.Flatten()
         return {
@@ -120,13 +117,21 @@ class _Build(beam.DoFn):
         self._data_dir, self._spec, self._config = data_dir, spec, config
 
     def setup(self) -> None:
-        self._tables = Tables.load(self._data_dir)
+        self._tables = Tables.load(self._data_dir, with_lists=self._config.negatives == "exposed")
 
-    def process(self, events: pa.Table, popularity: Popularity) -> Iterator[Built | Counted]:
+    def process(
+        self, events: pa.Table, popularity: Popularity, pool: SamplingPool | None = None
+    ) -> Iterator[Built | Counted]:
         counts = Counts()
         for user_id, columns in by_user(events):
             built = build_requests(
-                user_id, columns, tables=self._tables, popularity=popularity, spec=self._spec, config=self._config
+                user_id,
+                columns,
+                tables=self._tables,
+                popularity=popularity,
+                spec=self._spec,
+                config=self._config,
+                pool=pool,
             )
             counts.users += 1
             counts.requests.update(built.counts)
@@ -175,8 +180,18 @@ def _finish(group: tuple[int, Iterable[pa.Table]], config: RequestConfig) -> Ite
     yield from _report(repeated)
 
 
-def _count_weeks(events: pa.Table, config: RequestConfig) -> WeeklyCounts:
-    return weekly_counts(events[ITEM_ID].to_numpy(), events[TIMESTAMP].to_numpy(), config.splits.train_end)
+def _counted(events: PCollection, name: str, of: Callable[..., Any], until: int) -> AsSingleton:
+    """Makes one `Popularity` or `SamplingPool` of all events before a time, for every worker."""
+    return AsSingleton(
+        events
+        | f"CountWeeks[{name}]" >> beam.Map(_count_weeks, until)
+        | f"AddWeeks[{name}]" >> beam.CombineGlobally(_add_weeks)
+        | name >> beam.MapTuple(of)
+    )
+
+
+def _count_weeks(events: pa.Table, until: int) -> WeeklyCounts:
+    return weekly_counts(events[ITEM_ID].to_numpy(), events[TIMESTAMP].to_numpy(), until)
 
 
 def _add_weeks(parts: Iterable[WeeklyCounts]) -> WeeklyCounts:

@@ -40,7 +40,7 @@ def InteractionsExampleGen(  # noqa: N802 (a component is named like a class)
 
     Args:
         examples: gets the splits train, eval and test.
-        data_dir: local data directory: events, items, exposures.
+        data_dir: local data directory: events, items and, unless negatives are sampled, exposures.
         spec: a `FeatureSpec` as JSON.
         config: a `RequestConfig` as JSON.
         input_fingerprint: of the data directory's content, so that unchanged data comes from the cache and changed

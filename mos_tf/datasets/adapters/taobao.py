@@ -22,6 +22,7 @@ RULES = RowRules(
 def read(path: Path) -> Source:
     """Reads the behaviours as events; nobody recorded what else was shown, so there are no lists and no labels.
 
+    Their requests are made with `negatives: sampled`, from the log's second week on, which starts with 2017-11-30 UTC.
     Some rows lie outside the nine days, years before or after: they are bad rows.
 
     Args:

@@ -31,16 +31,32 @@ def raw(name, columns):
 
 
 @pytest.fixture(scope="module")
-def requests(tmp_path_factory):
+def data(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("complete_journey") / "data"
+    fetch(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def requests(data):
     """Split → the requests of some households."""
-    root = tmp_path_factory.mktemp("complete_journey")
-    fetch(root / "data")
-    convert(root / "data", root / "requests", SPEC, CONFIG)
+    return converted(data, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def sampled(data):
+    """The same with sampled negatives."""
+    return converted(data, CONFIG.model_copy(update={"negatives": "sampled"}))
+
+
+def converted(data, config):
+    out = data.parent / config.negatives
+    convert(data, out, SPEC, config)
     return {
         split: [
             Request.from_example(tf.train.Example.FromString(bytes(record)), SPEC)
             for record in tf.data.TFRecordDataset(
-                [str(file) for file in (root / "requests" / f"Split-{split}").iterdir()], "GZIP"
+                [str(file) for file in (out / f"Split-{split}").iterdir()], "GZIP"
             ).as_numpy_iterator()
         ]
         for split in ("train", "eval", "test")
@@ -110,6 +126,36 @@ def test_popularity_counts_weeks_before_the_request_and_never_after_training(req
         counts = seen.reindex(request.candidates["item_id"], fill_value=0).to_numpy()
         expected = np.log((1 + counts) / (num_items + seen.sum()))
         np.testing.assert_allclose(request.candidates["popularity"], expected, rtol=1e-5)
+
+
+def test_sampled_candidates_were_sold_in_an_earlier_week_and_positives_are_what_of_the_basket_was(sampled, purchases):
+    first_week = purchases.groupby("item")["time"].min() // WEEK
+    baskets = {}
+    for (user, time, _), rows in purchases.groupby(["household_id", "time", "basket_id"]):
+        bought = set(rows["item"])
+        baskets.setdefault((user, time), []).append({i for i in bought if first_week[i] < time // WEEK})
+    for request in everything(sampled):
+        items, negatives = request.candidates["item_id"], request.candidates["item_id"][request.label == 0]
+        positives = set(items[request.label == 1])
+        assert (first_week[items] < request.request_time // WEEK).all()
+        assert positives in baskets[int(request.user_id), request.request_time]
+        assert len(set(items)) == len(items) and len(negatives) == CONFIG.negatives_per_positive * len(positives)
+    later = {item for item in first_week.index if first_week[item] > CONFIG.splits.train_end // WEEK}
+    assert later & {item for request in sampled["test"] for item in request.candidates["item_id"]}
+
+
+def test_sampled_negatives_follow_the_counts_of_earlier_weeks(sampled, purchases):
+    # What a draw's item was sold before, in the mean: Σ count² / Σ count over the items, a little less without those
+    # of the basket and without repeats, and far above what an even draw would give.
+    of_negatives, of_pool, even = [], [], []
+    for request in sampled["test"][::5]:
+        past = purchases[purchases["time"] // WEEK < request.request_time // WEEK]["item"].value_counts()
+        others = past.drop(request.candidates["item_id"][request.label == 1])
+        of_negatives += others[request.candidates["item_id"][request.label == 0]].tolist()
+        of_pool += [(others**2).sum() / others.sum()] * int((request.label == 0).sum())
+        even.append(others.mean())
+    assert 0.75 * np.mean(of_pool) < np.mean(of_negatives) < 1.1 * np.mean(of_pool)
+    assert np.mean(of_negatives) > 3 * np.mean(even)
 
 
 def test_splits_follow_each_other_in_time(requests):

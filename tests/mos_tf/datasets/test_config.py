@@ -36,7 +36,7 @@ def test_the_splits_follow_each_other(changed):
         SplitTimes(**{**SPLITS, **changed})
 
 
-@pytest.mark.parametrize("wrong", [{"max_history": 0}, {"negatives": "sampled"}, {"max_histroy": 5}, {"start": "soon"}])
+@pytest.mark.parametrize("wrong", [{"max_history": 0}, {"negatives": "random"}, {"max_histroy": 5}, {"start": "soon"}])
 def test_a_setting_that_is_wrong_or_unknown_is_refused(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         RequestConfig(splits=SPLITS, **wrong)

@@ -47,29 +47,38 @@ def bytes_of(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
-def test_files_hold_every_users_requests_as_the_oracle_builds_them(tmp_path):
-    log = a_log()
-    counts = convert(write_data_dir(tmp_path / "data", log), tmp_path / "out", SPEC, config())
+@pytest.mark.parametrize("negatives", ["exposed", "sampled"])
+def test_files_hold_every_users_requests_as_the_oracle_builds_them(tmp_path, negatives):
+    log, settings = a_log(), config(negatives=negatives)
+    counts = convert(write_data_dir(tmp_path / "data", log), tmp_path / "out", SPEC, settings)
     assert (counts.users, counts.rows, counts.dead_letters) == (5, len(log), {})
     for split in ("train", "eval", "test"):
         expected = [
-            (user, wanted["time"], [item for item, _, _ in wanted["history"]], wanted["popularity"])
+            (
+                user,
+                wanted["time"],
+                [item for item, _, _ in wanted["history"]],
+                wanted["candidates"],
+                wanted["popularity"],
+            )
             for user in USERS
             for wanted in requests_of(
                 user,
                 [e for e in log if e["user_id"] == user],
                 categories=ITEMS,
                 lists=LISTS,
-                training_events=log,
-                config=config(),
+                log=log,
+                config=settings,
             )
             if wanted["split"] == split
         ]
         found = {(r.user_id, r.request_time): r for r in requests_in(tmp_path / "out", split)}
         assert len(found) == len(expected) == counts.requests[f"{split}/requests"]
-        for user, time, history, popularity in expected:
+        for user, time, history, items, popularity in expected:
+            candidates = found[user, time].candidates
             assert found[user, time].history["item_id"].tolist() == history
-            assert found[user, time].candidates["popularity"].tolist() == pytest.approx(popularity, rel=1e-5)
+            assert list(zip(candidates["item_id"], candidates["category"], strict=True)) == items
+            assert candidates["popularity"].tolist() == pytest.approx(popularity, rel=1e-5)
 
 
 def test_each_kind_of_bad_row_is_a_dead_letter_with_its_reason_and_the_good_rows_survive(tmp_path):
@@ -106,11 +115,12 @@ def test_too_many_bad_rows_stop_the_conversion_and_leave_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
-def test_the_same_log_makes_the_same_bytes_in_whatever_order_its_rows_come(tmp_path):
+@pytest.mark.parametrize("negatives", ["exposed", "sampled"])
+def test_the_same_log_makes_the_same_bytes_in_whatever_order_its_rows_come(tmp_path, negatives):
     log = a_log()
     shuffled = random.Random(1).sample(log, len(log))
     for name, rows in (("one", log), ("two", shuffled)):
-        convert(write_data_dir(tmp_path / f"{name}_data", rows), tmp_path / name, SPEC, config())
+        convert(write_data_dir(tmp_path / f"{name}_data", rows), tmp_path / name, SPEC, config(negatives=negatives))
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 
 
@@ -121,11 +131,12 @@ def test_a_csv_makes_the_same_bytes_as_parquet(tmp_path):
     assert bytes_of(tmp_path / "csv") == bytes_of(tmp_path / "parquet")
 
 
-def test_shards_part_users_and_change_no_request(tmp_path, monkeypatch):
-    data = write_data_dir(tmp_path / "data", a_log())
-    convert(data, tmp_path / "one", SPEC, config())
+@pytest.mark.parametrize("negatives", ["exposed", "sampled"])
+def test_shards_part_users_and_change_no_request(tmp_path, monkeypatch, negatives):
+    data, settings = write_data_dir(tmp_path / "data", a_log()), config(negatives=negatives)
+    convert(data, tmp_path / "one", SPEC, settings)
     monkeypatch.setattr(shards, "ROWS_PER_SHARD", 40)
-    counts = convert(data, tmp_path / "many", SPEC, config())
+    counts = convert(data, tmp_path / "many", SPEC, settings)
     files = sorted((tmp_path / "many" / "Split-train").iterdir())
     assert [file.name for file in files] == [f"requests-0000{n}-of-00004.tfrecord.gz" for n in range(4)]
     assert counts.users == 5
@@ -169,6 +180,16 @@ def test_an_earlier_conversion_is_replaced_and_other_files_are_not(tmp_path):
         convert(data, tmp_path / "out", SPEC, config())
     with pytest.raises(DataError, match="only an own, earlier output"):
         convert(data, data, SPEC, config())
+
+
+def test_sampled_negatives_need_no_exposure_lists_and_do_not_read_them(tmp_path):
+    data, settings = write_data_dir(tmp_path / "data", a_log()), config(negatives="sampled")
+    convert(data, tmp_path / "with", SPEC, settings)
+    (data / "exposures.parquet").unlink()
+    convert(data, tmp_path / "without", SPEC, settings)
+    assert bytes_of(tmp_path / "with") == bytes_of(tmp_path / "without")
+    with pytest.raises(DataError, match="unless negatives are sampled, exposures.parquet"):
+        convert(data, tmp_path / "out", SPEC, config())
 
 
 def test_a_directory_without_events_is_named(tmp_path):

@@ -208,7 +208,7 @@ def test_requests_equal_those_of_a_slow_oracle_in_whatever_order_events_come(eve
     shuffled = list(events)
     random.shuffle(shuffled)
     built = build(shuffled, popularity=Popularity(*counts), **changed)
-    expected = requests_of("anna", events, categories=ITEMS, lists=LISTS, training_events=log, config=config(**changed))
+    expected = requests_of("anna", events, categories=ITEMS, lists=LISTS, log=log, config=config(**changed))
     assert [split for split, _ in built.requests] == [e["split"] for e in expected]
     for (_, request), wanted in zip(built.requests, expected, strict=True):
         history, candidates = request.history, request.candidates

@@ -93,10 +93,19 @@ def test_items_may_be_csv_whose_ids_are_strings(tmp_path):
 
 
 def test_what_a_data_directory_lacks_is_said(tmp_path):
-    with pytest.raises(DataError, match="holds items and exposures.parquet"):
-        Tables.load(tmp_path)
+    with pytest.raises(DataError, match="holds items and, unless negatives are sampled, exposures.parquet"):
+        Tables.load(tmp_path, with_lists=False)
     with pytest.raises(DataError, match=r"Missing: \['item_ids'\]"):
         Tables(items_frame(ITEMS), pa.table({"exposure_id": ["x"]}))
+
+
+def test_exposure_lists_are_needed_only_where_they_are_read(tmp_path):
+    (write_data_dir(tmp_path, [{"user_id": "u"}]) / "exposures.parquet").unlink()
+    tables = Tables.load(tmp_path, with_lists=False)
+    assert features_of(tables, ["bread", "crumbs"]) == ["bakery", ""]
+    assert tables.listed("south") is None
+    with pytest.raises(DataError, match=r"exposures.parquet. Received: .* with \['events.parquet', 'items.parquet'\]"):
+        Tables.load(tmp_path)
 
 
 def test_popularity_is_the_smoothed_share_up_to_the_end_of_the_week_before():

@@ -53,8 +53,16 @@ def test_requests_dead_letters_and_counts_are_those_of_convert(log: list[dict], 
     assert all(counts.requests[f"{split}/requests"] > 10 for split in SPLITS)
 
 
-def test_the_users_that_are_kept_are_those_of_convert(log: list[dict], tmp_path: Path):
-    settings = config(max_users=7, max_bad_share=1)
+def test_sampled_requests_are_those_of_convert_and_need_no_exposure_lists(log: list[dict], tmp_path: Path):
+    data = write_data_dir(tmp_path / "data", log)
+    (data / "exposures.parquet").unlink()
+    counts = assert_same_as_convert(data, tmp_path / "out", config(negatives="sampled", max_bad_share=1))
+    assert all(counts.requests[f"{split}/negatives"] > 10 for split in SPLITS)
+
+
+@pytest.mark.parametrize("negatives", ["exposed", "sampled"])
+def test_the_users_that_are_kept_are_those_of_convert(log: list[dict], tmp_path: Path, negatives: str):
+    settings = config(max_users=7, max_bad_share=1, negatives=negatives)
     counts = assert_same_as_convert(write_data_dir(tmp_path / "data", log), tmp_path / "out", settings)
     assert counts.users == 7 and counts.rows < len(log) / 2
 
@@ -83,9 +91,10 @@ def test_every_kind_of_bad_row_becomes_a_dead_letter(log: list[dict], tmp_path: 
     }
 
 
-def test_a_log_without_a_good_row_makes_no_requests(tmp_path: Path):
+@pytest.mark.parametrize("negatives", ["exposed", "sampled"])
+def test_a_log_without_a_good_row_makes_no_requests(tmp_path: Path, negatives: str):
     data = write_data_dir(tmp_path / "data", [event("user-1", "", 5 * DAY), event("user-2", "", 6 * DAY)])
-    counts = assert_same_as_convert(data, tmp_path / "out", config(max_bad_share=1))
+    counts = assert_same_as_convert(data, tmp_path / "out", config(max_bad_share=1, negatives=negatives))
     assert (counts.rows, counts.users) == (2, 0)
 
 

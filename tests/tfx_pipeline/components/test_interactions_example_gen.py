@@ -27,7 +27,7 @@ def log() -> list[dict]:
     return [*rows, event("", "tea", 5)]
 
 
-def generate(examples: Artifact, data: Path, **settings: float) -> Artifact:
+def generate(examples: Artifact, data: Path, **settings: float | str) -> Artifact:
     InteractionsExampleGen.test_call(
         examples=examples,
         data_dir=str(data),
@@ -43,12 +43,15 @@ def read(files: list[Path]) -> list[bytes]:
     return sorted(tf.data.TFRecordDataset(list(map(str, files)), compression_type="GZIP").as_numpy_iterator())
 
 
+@pytest.mark.parametrize("negatives", ["exposed", "sampled"])
 def test_splits_hold_the_requests_of_convert_where_stock_components_look(
-    log: list[dict], artifact: Callable[..., Artifact], tmp_path: Path
+    log: list[dict], artifact: Callable[..., Artifact], tmp_path: Path, negatives: str
 ):
     data = write_data_dir(tmp_path / "data", log)
-    examples = generate(artifact("Examples"), data, max_bad_share=0.1)
-    convert(data, tmp_path / "converted", SPEC, config(max_bad_share=0.1))
+    if negatives == "sampled":
+        (data / "exposures.parquet").unlink()
+    examples = generate(artifact("Examples"), data, max_bad_share=0.1, negatives=negatives)
+    convert(data, tmp_path / "converted", SPEC, config(max_bad_share=0.1, negatives=negatives))
     assert examples.splits == ["train", "eval", "test"]
     assert examples_utils.get_payload_format(examples) == example_gen_pb2.FORMAT_TF_EXAMPLE
     for split in examples.splits:

@@ -36,6 +36,22 @@ def test_what_is_written_is_described_and_converted_to_no_requests_without_lists
     assert counts.requests == {"baskets": 3, "without_list": 3}
 
 
+def test_requests_are_sampled_from_what_earlier_weeks_saw(taobao, tmp_path):
+    adapted = adapt("taobao-user-behavior", taobao, tmp_path / "out")
+    settings = config(splits=adapted.splits, negatives="sampled")
+    counts = convert(tmp_path / "out", tmp_path / "requests", SPEC, settings)
+    # User 1's two events are of the log's first week, user 2 buys in its second, on the last day.
+    assert counts.requests == {
+        "baskets": 3,
+        "positives_outside_pool": 2,
+        "without_seen_purchase": 2,
+        "test/requests": 1,
+        "test/positives": 1,
+        "test/negatives": 1,
+        "test/history_events": 0,
+    }
+
+
 def test_items_are_those_met_each_once_with_its_category(taobao, tmp_path):
     adapt("taobao-user-behavior", taobao, tmp_path / "out")
     items = pq.read_table(tmp_path / "out" / "items.parquet").to_pylist()
