@@ -22,7 +22,8 @@ class RankingHead(keras.layers.Layer):
 
     φ are the numbers of a candidate (affinity and numeric features), u and e their piecewise-linear embedding and its
     code, h the sequence layer's vector, v_c the candidate's; the request's context counts as evidence. So training
-    starts from a model of affinity and adds what the sequence knows beyond it.
+    starts from a model of affinity and adds what the sequence knows beyond it. Where a candidate has no numbers,
+    logit_φ is 0.
 
     Args:
         number_units: hidden widths of the tower of numbers.
@@ -70,10 +71,12 @@ class RankingHead(keras.layers.Layer):
 
     def build(self, numbers_shape: Shape, vectors_shape: Shape, candidates_shape: Shape, evidence_shape: Shape) -> None:
         numbers = numbers_shape[-1]
-        self.standardise.build((None, numbers))
-        self.embed_numbers.build((None, numbers))
-        self.code_weights.build((None, numbers * self.embed_numbers.num_bins))
-        self.number_tower.build((None, numbers * (self.embed_numbers.embedding_dim + 1)))
+        self.has_numbers = numbers > 0
+        if self.has_numbers:
+            self.standardise.build((None, numbers))
+            self.embed_numbers.build((None, numbers))
+            self.code_weights.build((None, numbers * self.embed_numbers.num_bins))
+            self.number_tower.build((None, numbers * (self.embed_numbers.embedding_dim + 1)))
         sequence = vectors_shape[-1] + candidates_shape[-1] + evidence_shape[-1]
         self.sequence_tower.build((None, sequence))
         if self.crosses:
@@ -84,20 +87,23 @@ class RankingHead(keras.layers.Layer):
 
     def adapt(self, numbers: np.ndarray) -> None:
         """Sets standardisation and quantiles from the numbers of training candidates, float [rows, J]."""
-        self.standardise.adapt(numbers)
-        self.embed_numbers.adapt(numbers)
+        if self.has_numbers:
+            self.standardise.adapt(numbers)
+            self.embed_numbers.adapt(numbers)
 
     @property
     def adapted(self) -> bool:
-        """Whether `adapt` has run, here or before saving."""
-        return self.embed_numbers.adapted
+        """Whether `adapt` has run, here or before saving, or has nothing to do."""
+        return self.embed_numbers.adapted or not self.has_numbers
 
     def standardised(self, numbers: Any) -> Any:
         """Returns φ standardised and clipped to ±4, [M, J]."""
-        return ops.clip(self.standardise(numbers), -4.0, 4.0)
+        return ops.clip(self.standardise(numbers), -4.0, 4.0) if self.has_numbers else numbers
 
     def number_logits(self, numbers: Any, training: bool | None = None) -> Any:
         """Returns logit_φ, float32 [M]: what the numbers alone say."""
+        if not self.has_numbers:
+            return ops.zeros(ops.shape(numbers)[:1])
         embedded, code = self.embed_numbers(numbers)
         logit = self.number_tower(ops.concatenate([embedded, self.standardised(numbers)], axis=-1), training=training)
         return ops.squeeze(logit + ops.cast(self.code_weights(code), "float32"), axis=-1)
@@ -105,7 +111,7 @@ class RankingHead(keras.layers.Layer):
     @property
     def number_weights(self) -> list[keras.Variable]:
         """The trainable weights behind `number_logits`."""
-        layers = (self.embed_numbers, self.number_tower, self.code_weights)
+        layers = (self.embed_numbers, self.number_tower, self.code_weights) if self.has_numbers else ()
         return [weight for layer in layers for weight in layer.trainable_weights]
 
     def call(self, numbers: Any, vectors: Any, candidates: Any, evidence: Any, training: bool | None = None) -> Any:

@@ -1,6 +1,6 @@
 """`SequenceRanker`: features → embeddings → sequence layer → head, on requests of any length."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -46,6 +46,8 @@ class SequenceRanker(ScoringModel):
         embedding_learning_scale: how fast embeddings learn, the other weights 1 (0.3 goes well with a first stage); for
             Adam and its kin.
         time_scales: of `HistoryAffinity`, in days.
+        affinity_levels: where matches are counted, of `"item_id"`, the categorical item features and `"theme_K"` for
+            each resolution K; default everywhere, `()` for no affinity.
         time_features: whether events carry their age and the gap before them (`EventTimeEmbedding`).
         priors: whether the tower of numbers sees `LabelPriors`, for requests without popularity of their own.
         cross_layers: of `RankingHead`.
@@ -62,8 +64,9 @@ class SequenceRanker(ScoringModel):
         Probabilities, float32 RaggedTensor [batch, (candidates)].
 
     Raises:
-        ValueError: a categorical feature without `num_ids`, an item table that is not the spec's, a sequence layer of
-            another width or precision, features of another form than the spec's, or a call before `fit` or `adapt`.
+        ValueError: a categorical feature without `num_ids`, an item table that is not the spec's, an affinity level
+            that is none, a sequence layer of another width or precision, features of another form than the spec's, or
+            a call before `fit` or `adapt`.
 
     Example:
 
@@ -87,6 +90,7 @@ class SequenceRanker(ScoringModel):
         embedding_dim: int = 32,
         embedding_learning_scale: float = 1.0,
         time_scales: tuple[float, float] = (21.0, 90.0),
+        affinity_levels: Sequence[str] | None = None,
         time_features: bool = False,
         priors: bool = False,
         cross_layers: int = 0,
@@ -102,6 +106,8 @@ class SequenceRanker(ScoringModel):
         self.found_themes = False  # whether the router's themes are this ranker's own finding
         self._numbers_trained = False  # by the first stage, before the rest has seen a step
         self.embedding_dim = embedding_dim
+        self.time_scales = tuple(time_scales)
+        self.affinity_levels = affinity_levels
         self.event_dropout = event_dropout
         self.session_gap = session_gap
         self.seed_generator = keras.random.SeedGenerator(0)
@@ -140,6 +146,7 @@ class SequenceRanker(ScoringModel):
             self._number_columns,
             time_scales,
             priors,
+            affinity_levels,
             name="candidate_numbers",
         )
         self.head = RankingHead(cross_layers=cross_layers, name="head", dtype=self.dtype_policy)
@@ -162,8 +169,13 @@ class SequenceRanker(ScoringModel):
         return self.router.num_themes[self.router.routing_resolution]
 
     @property
-    def affinity(self) -> HistoryAffinity:
-        """The affinity of every level."""
+    def adapted(self) -> bool:
+        """Whether themes and quantiles are known, found here or before saving."""
+        return self.head.adapted and (self.router is None or self.router.adapted)
+
+    @property
+    def affinity(self) -> HistoryAffinity | None:
+        """The affinity of the levels that matches are counted at, or None."""
         return self.candidate_numbers.affinity
 
     @property
@@ -189,9 +201,13 @@ class SequenceRanker(ScoringModel):
         self.built = True
 
     def prepare(self, dataset: tf.data.Dataset, max_batches: int | None) -> None:
-        if not self.head.adapted:
+        if not self.adapted:
             self.adapt(dataset, max_batches=max_batches)
-        if self.first_stage is not None and not (self._numbers_trained or self.embed.trained):
+        if (
+            self.first_stage is not None
+            and self.candidate_numbers.output_dim
+            and not (self._numbers_trained or self.embed.trained)
+        ):
             self._numbers_trained = True
             loss = train_first_stage(self, _bounded(dataset, max_batches), self.first_stage)
             print(f"{self.name}: trained the tower of numbers for {self.first_stage.epochs} epochs, loss {loss:.4f}")
@@ -239,7 +255,8 @@ class SequenceRanker(ScoringModel):
             "first_stage": self.first_stage.model_dump() if self.first_stage else None,
             "embedding_dim": self.embedding_dim,
             "embedding_learning_scale": self.embed.learning_scale,
-            "time_scales": list(self.affinity.time_scales),
+            "time_scales": list(self.time_scales),
+            "affinity_levels": None if self.affinity_levels is None else list(self.affinity_levels),
             "time_features": self.event_time is not None,
             "priors": self.candidate_numbers.priors is not None,
             "cross_layers": self.head.cross_layers,

@@ -47,6 +47,7 @@ class ScoringModel(RequestModel):
         sequence: what reads the history.
         head: turns both into a logit.
         event_dropout: share of history events that the encoders do not see in a training step.
+        adapted: whether themes and quantiles are known.
         found_themes: whether `adapt` found the router's themes itself.
         session_gap: seconds without an event after which a new session begins.
     """
@@ -59,6 +60,7 @@ class ScoringModel(RequestModel):
     sequence: MixtureOfSequence | SequenceEncoder
     head: RankingHead
     event_dropout: float
+    adapted: Any  # a property
     found_themes: bool
     session_gap: int
     seed_generator: keras.random.SeedGenerator
@@ -85,7 +87,7 @@ class ScoringModel(RequestModel):
 
     def score(self, features: Features, training: bool = False) -> Scored:
         """Scores the flat candidates of a batch of requests."""
-        if not self.head.adapted:
+        if not self.adapted:
             raise ValueError(
                 f"{self.name}: themes and quantiles are not adapted. Received: a call before fit; "
                 "call fit(dataset) or adapt(dataset) first"

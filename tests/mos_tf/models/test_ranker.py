@@ -10,6 +10,7 @@ from mos_tf import FeatureSpec, MixtureOfSequence, SequenceRanker
 from mos_tf.encoders import DIN
 from mos_tf.errors import DataError
 from mos_tf.models.adaptation import theme_sessions
+from mos_tf.models.first_stage import FirstStage
 from mos_tf.moe import GShard
 from tests.support.ranked_requests import SPEC, planted_dataset, planted_requests, vocabularies
 
@@ -222,3 +223,51 @@ def test_a_counterpart_trains_in_the_ranker_and_shows_its_load():
     ranker.compile()
     history = ranker.fit(planted_dataset(), epochs=1, verbose=0).history
     assert 0 < history["moe_entropy"][0] <= np.log(4) + 1e-6
+
+
+@pytest.mark.parametrize("levels", [("item_id",), ("theme_4", "category")])
+def test_affinity_is_counted_at_the_levels_that_are_named(levels, tmp_path):
+    ranker = small_ranker(affinity_levels=levels)
+    ranker.adapt(planted_dataset())
+    every = small_ranker()
+    every.adapt(planted_dataset())
+    features, _ = next(iter(planted_dataset()))
+    kept = [level for level in every.affinity.levels if level in levels]
+    assert ranker.affinity.levels == tuple(kept)
+    blocks = [slice(5 * (1 + i), 5 * (2 + i)) for i, level in enumerate(every.affinity.levels) if level in levels]
+    theirs = every.numbers(features).numpy()
+    expected = np.concatenate([theirs[:, :5], *(theirs[:, block] for block in blocks), theirs[:, -1:]], axis=1)
+    np.testing.assert_array_equal(ranker.numbers(features), expected)
+    ranker.save(tmp_path / "ranker.keras")
+    again = keras.models.load_model(tmp_path / "ranker.keras")
+    np.testing.assert_array_equal(again(features).flat_values, ranker(features).flat_values)
+
+
+@pytest.mark.parametrize("sequence", [DIN(hidden_units=8, num_heads=2), None])
+def test_without_affinity_the_numeric_features_are_all_that_is_known_of_a_candidate(sequence):
+    ranker = small_ranker(sequence, affinity_levels=())
+    ranker.compile()
+    history = ranker.fit(planted_dataset(), verbose=0)
+    assert ranker.affinity is None
+    assert ranker.candidate_numbers.output_dim == 1  # popularity
+    assert np.isfinite(history.history["loss"]).all()
+
+
+def test_an_affinity_level_that_is_none_is_named():
+    with pytest.raises(ValueError, match=r"levels \['item_id', .*Received: affinity_levels=\('brand',\)"):
+        small_ranker(affinity_levels=("brand",))
+
+
+def test_a_ranker_that_knows_no_number_of_a_candidate_learns_from_the_sequence_alone(tmp_path):
+    ids = {"item_id": 61}
+    ranker = SequenceRanker(
+        FeatureSpec(), ids, DIN(hidden_units=8, num_heads=2), embedding_dim=8, affinity_levels=(),
+        first_stage=FirstStage(epochs=1),
+    )  # fmt: skip
+    ranker.compile(keras.optimizers.Adam(0.01))
+    losses = ranker.fit(planted_dataset(), epochs=4, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    features, _ = next(iter(planted_dataset()))
+    ranker.save(tmp_path / "ranker.keras")
+    again = keras.models.load_model(tmp_path / "ranker.keras")
+    np.testing.assert_array_equal(again(features).flat_values, ranker(features).flat_values)
