@@ -33,6 +33,10 @@ SERVING = [
     "tenacity>=8",
     "tensorflow-serving-api>=2.19,<2.20",  # newer ones exceed what tfx-bsl allows
 ]
+BENCH = [
+    "tensorflow-recommenders>=0.7.7,<0.8",  # a peer; its layers are of Keras 2
+    "tf-keras>=2.21,<2.22",
+]
 NOTEBOOKS = [*DATA, "ipykernel>=6", "nbclient>=0.10", "nbformat>=5.10"]
 JAX = ["jax>=0.5"]  # the layers also run on Keras's JAX backend
 DEV = [*JAX, "hypothesis>=6", "mypy>=1.10", "pandas-stubs>=2", "pytest>=8", "ruff>=0.6", "types-PyYAML>=6"]
@@ -56,11 +60,13 @@ setup(
         "notebooks": NOTEBOOKS,
         "jax": JAX,
         "dev": DEV,
-        "all": [*DATA, *TFX, *SERVING, *NOTEBOOKS, *DEV],
+        "bench": BENCH,
+        "all": [*BENCH, *DATA, *TFX, *SERVING, *NOTEBOOKS, *DEV],
     },
     entry_points={
         "console_scripts": ["mos=mos_tf.cli:main"],
         "mos_tf.commands": [
+            "bench=mos_tf.study.cli:app",
             "data=mos_tf.datasets.cli:app",
             "insight=mos_tf.insight.cli:app",
             "pipeline=tfx_pipeline.cli:app [tfx]",

@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.provenance import machine, versions
 from mos_tf.datasets.adapters.complete_journey import SPEC
 from mos_tf.datasets.config import RequestConfig
 from mos_tf.datasets.convert import convert
 from mos_tf.datasets.events import rows_of, sampled_users
 from mos_tf.features import USER_ID
+from mos_tf.study.provenance import machine, versions
 
 SPLITS = {
     "train_start": "2017-07-01",

@@ -24,7 +24,6 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.provenance import commit, machine, versions
 from mos_tf import MixtureOfSequence, SequenceRanker
 from mos_tf.datasets.convert import convert
 from mos_tf.datasets.tensors import load_requests
@@ -34,6 +33,7 @@ from mos_tf.features import HISTORY
 from mos_tf.metrics.grouped_auc import grouped_auc
 from mos_tf.models.adaptation import theme_sessions
 from mos_tf.models.fitting import fit_best
+from mos_tf.study.provenance import commit, machine, versions
 from tfx_pipeline.config import DEMO_CONFIG, PipelineConfig
 
 SEEDS = (0, 1, 2)
@@ -92,6 +92,7 @@ def main(
         results.setdefault(name, []).append(quality(rows["test"], scores))
         print(name, results[name][-1], flush=True)
 
+    assert measured.affinity is not None
     levels = measured.affinity.levels
     own = [
         column

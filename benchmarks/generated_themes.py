@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import normalized_mutual_info_score, roc_auc_score
 
-from benchmarks.provenance import commit, machine, versions
 from mos_tf import MixtureOfSequence, SequenceRanker
 from mos_tf.datasets.config import load_config
 from mos_tf.datasets.convert import convert
@@ -32,6 +31,7 @@ from mos_tf.datasets.vocabularies import count_vocabularies
 from mos_tf.encoders import DIN, SDIM, Mamba4Rec, SequenceEncoder
 from mos_tf.metrics.grouped_auc import grouped_auc
 from mos_tf.models.fitting import fit_best
+from mos_tf.study.provenance import commit, machine, versions
 
 CONFIG = Path("tfx_pipeline/configs/generated.yaml")
 ENCODERS: dict[str, Callable[[], SequenceEncoder]] = {"DIN": DIN, "SDIM": SDIM, "Mamba4Rec": Mamba4Rec}

@@ -17,6 +17,7 @@ GROUP = "mos_tf.commands"
 
 # `mos --help` shows these without importing the subcommands, each of which may take seconds to load.
 SUMMARIES = {
+    "bench": "Compare models on a log, with intervals and prices.",
     "data": "Fetch, adapt, make, describe and convert event logs.",
     "insight": "Draw what a run learned: figures and the report.",
     "pipeline": "Train, evaluate and push a ranker with TFX.",

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.layers.results import Row
-from benchmarks.provenance import commit, machine, versions
 from mos_tf.errors import DataError
+from mos_tf.study.provenance import commit, machine, versions
 
 Found = dict[str, list[dict]]  # by case: rows, each with its time of measurement
 

@@ -34,10 +34,13 @@ def _embedded(ranker: SequenceRanker, sequences: Sequences) -> float:
 
 
 def _of_a_candidate(head: RankingHead) -> int:
-    towers = (*head.number_tower.layers, *head.sequence_tower.layers)
-    dense = [head.code_weights, *(layer for layer in towers if isinstance(layer, keras.layers.Dense))]
+    dense = [layer for layer in head.sequence_tower.layers if isinstance(layer, keras.layers.Dense)]
+    embedded = 0
+    if head.has_numbers:
+        embedded = int(np.prod(head.embed_numbers.kernel.shape))
+        dense += [head.code_weights, *(x for x in head.number_tower.layers if isinstance(x, keras.layers.Dense))]
     for cross in head.crosses:
         dense += [cross.weigh] if cross.down is None else [cross.down, cross.weigh]
     if head.crosses:
         dense.append(head.cross_weights)
-    return int(np.prod(head.embed_numbers.kernel.shape)) + weights_of(dense)
+    return embedded + weights_of(dense)

@@ -18,7 +18,7 @@ from mos_tf.insight.joins import affinity
 from mos_tf.insight.targets import ItemLog, Targets, sample_targets
 from mos_tf.layers.affinity import SECONDS_PER_DAY
 from mos_tf.layers.co_occurrence import co_occurrence, cut_sessions, find_themes
-from mos_tf.metrics.grouped_auc import grouped_auc
+from mos_tf.metrics.resampled import resampled_auc, resampled_gauc, user_weights
 
 RESOLUTIONS = (8, 32, 128)
 TOKENS_PER_THEME = 2  # themes of one token each would be the tokens themselves
@@ -236,11 +236,10 @@ def compare(
         rng: draws the users of each resample; the same ones for all scores.
     """
     names, user = np.unique(users, return_inverse=True)
-    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
-    weights = np.vstack([np.ones_like(draws[0]), draws])  # the first row is the log itself
+    weights = user_weights(len(names), RESAMPLES, rng)
     values = {
-        "auc": np.array([_auc(labels, score, user, weights) for score in scores]),
-        "gauc": np.array([_gauc(labels, score, user, weights) for score in scores]),
+        "auc": np.array([resampled_auc(labels, score, user, weights) for score in scores]),
+        "gauc": np.array([resampled_gauc(labels, score, user, weights) for score in scores]),
     }
     mean = {
         metric: {"without": value[0], "themes": value[1], "random": value[2:].mean(axis=0)}
@@ -257,25 +256,3 @@ def compare(
 def _gain(differences: np.ndarray) -> Gain:
     lower, upper = np.quantile(differences[1:], [0.025, 0.975])
     return Gain(float(differences[0]), float(lower), float(upper))
-
-
-def _auc(labels: np.ndarray, scores: np.ndarray, user: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """AUC of each resample, a row counting as often as its user was drawn; ties count half."""
-    rank = np.unique(scores, return_inverse=True)[1]
-    sides = [(rank[side], user[side]) for side in (labels, ~labels)]
-    aucs = []
-    for drawn in weights.astype(np.float64):
-        positive, negative = (np.bincount(ranks, drawn[users], minlength=rank.max() + 1) for ranks, users in sides)
-        aucs.append(positive @ (np.cumsum(negative) - negative / 2) / (positive.sum() * negative.sum()))
-    return np.array(aucs)
-
-
-def _gauc(labels: np.ndarray, scores: np.ndarray, user: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """GAUC of each resample; every user of `sample_targets` has both classes."""
-    order = np.argsort(user, kind="stable")
-    size = np.bincount(user)
-    own = [
-        grouped_auc(labels[rows], scores[rows], np.zeros(len(rows))).gauc
-        for rows in np.split(order, np.cumsum(size)[:-1])
-    ]
-    return weights @ (size * np.array(own)) / (weights @ size)

@@ -232,7 +232,7 @@ class SequenceRanker(ScoringModel):
 
     def update_metrics(self, x: Features) -> None:
         if self.theme_load is not None:
-            self.theme_load.update_state(self._themes(x)[0][:, self.router.routing_resolution])
+            self.theme_load.update_state(self.themes_of(x)[0][:, self.router.routing_resolution])
         if self.unknown_items is not None:
             self.unknown_items.update_state(self.item_table.unknown(x[CANDIDATE + ITEM_ID].flat_values))
 

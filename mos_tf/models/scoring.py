@@ -94,7 +94,7 @@ class ScoringModel(RequestModel):
             )
         check_features(self.spec, features)
         features = self.with_item_features(features)
-        themes = self._themes(features)
+        themes = self.themes_of(features)
         ages = self._seconds_before(features)
         if training and self.router and self.router.learn:
             tokens = features[HISTORY + self.spec.theme_token].flat_values
@@ -130,7 +130,7 @@ class ScoringModel(RequestModel):
         logits = self.head(numbers, vectors, candidates, evidence, training=training)
         return Scored(logits, gates, candidate_themes)
 
-    def _themes(self, features: Features) -> Any:
+    def themes_of(self, features: Features) -> Any:
         """Themes of the flat events and candidates, int32 [N, resolutions] and [M, resolutions]; None without any."""
         if not self.router:
             return None
@@ -151,7 +151,7 @@ class ScoringModel(RequestModel):
             training: whether priors leave the user's own fold out, as they must for training requests.
         """
         features = self.with_item_features(features)
-        ages, themes = self._seconds_before(features), self._themes(features)
+        ages, themes = self._seconds_before(features), self.themes_of(features)
         return self.candidate_numbers(features, ages, themes, training=training)
 
     def with_item_features(self, features: Features) -> Features:

@@ -20,12 +20,15 @@ def versions(*packages: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
-def commit() -> str:
-    """Returns the commit of the working tree, with a + where it holds more than that."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def commit() -> str | None:
+    """Returns the commit of the working tree, with a + where it holds more than that; None outside of one."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
     return described.stdout.strip()

@@ -1,0 +1,130 @@
+"""`StudyData`: what all trainings of a study share: requests in memory, ids, and groups of what is routed."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mos_tf.datasets.adapters import complete_journey
+from mos_tf.datasets.config import SPLITS
+from mos_tf.datasets.convert import convert
+from mos_tf.datasets.files import find_table, read_table, replacing
+from mos_tf.datasets.generator.config import GeneratorConfig
+from mos_tf.datasets.generator.generate import generate
+from mos_tf.datasets.tensors import load_requests
+from mos_tf.datasets.vocabularies import count_vocabularies
+from mos_tf.features import ITEM_ID, FeatureSpec
+from mos_tf.study.config import CompleteJourney, Directory, Generated, StudyConfig
+from mos_tf.study.requests import Requests
+from mos_tf.vocabulary import Vocabulary
+
+CONFIG = "study.json"
+_TRUE_THEME = "true_theme"
+
+
+class StudyData:
+    """The prepared data of a study.
+
+    Args:
+        directory: written by `prepare`.
+    """
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.config = StudyConfig.model_validate_json((directory / CONFIG).read_text(encoding="utf-8"))
+        self.vocabularies = {name: Vocabulary.load(directory / f"{name}.txt") for name in self.spec.categoricals}
+        self.num_ids = {name: vocabulary.num_ids for name, vocabulary in self.vocabularies.items()}
+        with np.load(directory / "groups.npz", allow_pickle=False) as groups:
+            self.groups = dict(groups)
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """The features of the requests."""
+        return self.config.spec
+
+    @property
+    def ranker_settings(self) -> dict[str, Any]:
+        """Arguments that all rankers of the study have."""
+        return {"embedding_dim": self.config.budget.embedding_dim, "time_scales": self.config.time_scales}
+
+    @cached_property
+    def train(self) -> Requests:
+        """Training requests."""
+        return Requests.load(self.directory / "train.npz")
+
+    @cached_property
+    def validation(self) -> Requests:
+        """Requests that decide when to stop and which trial to keep."""
+        return Requests.load(self.directory / "eval.npz")
+
+    @cached_property
+    def test(self) -> Requests:
+        """Requests that results are of."""
+        return Requests.load(self.directory / "test.npz")
+
+    def group_of(self, token: str, column: str) -> np.ndarray | None:
+        """Returns the group in an items' column of each known id of a token, int [ids]; None where it is not known."""
+        return self.groups.get(f"{token}/{column}")
+
+
+def prepare(config: StudyConfig, directory: Path, sources: Path) -> StudyData:
+    """Makes the data of a study, or finds it made.
+
+    Args:
+        config: what to make.
+        directory: written beside, then renamed.
+        sources: where fetched and made logs are kept; several studies may share one.
+
+    Raises:
+        DataError: the log cannot be read, or does not become requests.
+    """
+    made = directory / CONFIG
+    if not (made.is_file() and made.read_text(encoding="utf-8") == config.model_dump_json(indent=1)):
+        log = _log(config, sources)
+        with replacing(directory, marker=CONFIG) as out:
+            convert(log, out / "requests", config.spec, config.requests)
+            files = {split: sorted((out / "requests" / f"Split-{split}").glob("*.gz")) for split in SPLITS}
+            vocabularies = count_vocabularies(files["train"], config.spec, config.min_count)
+            for split in SPLITS:
+                loaded = load_requests(files[split], config.spec, vocabularies, 1024)
+                Requests.collect(loaded).save(out / f"{split}.npz")
+            for name, vocabulary in vocabularies.items():
+                vocabulary.save(out / f"{name}.txt")
+            items = find_table(log, "items")
+            table = read_table(items).to_pandas() if items else pd.DataFrame({ITEM_ID: []})
+            np.savez_compressed(out / "groups.npz", **_groups(config, table, vocabularies))  # type: ignore[arg-type]
+            (out / CONFIG).write_text(config.model_dump_json(indent=1), encoding="utf-8")
+    return StudyData(directory)
+
+
+def _log(config: StudyConfig, sources: Path) -> Path:
+    """Returns the data directory of a study's log, fetched or made where it is not there."""
+    match config.source:
+        case Directory(path=path):
+            return path
+        case CompleteJourney():
+            complete_journey.fetch(sources / "complete-journey")
+            return sources / "complete-journey"
+        case Generated(generator=generator):
+            directory = sources / f"generated-{generator.mode}-{generator.users}-{generator.seed}"
+            settings = directory / "settings.json"
+            made = settings.is_file() and GeneratorConfig.model_validate_json(settings.read_text(encoding="utf-8"))
+            if made != generator:
+                generate(generator, directory)
+            return directory
+
+
+def _groups(config: StudyConfig, items: pd.DataFrame, vocabularies: Mapping[str, Vocabulary]) -> dict[str, np.ndarray]:
+    """Returns, for each token and column, the group that most of the token's items are in."""
+    groups = {}
+    for token in {ITEM_ID, config.spec.theme_token}:
+        for column in {*config.hierarchy, _TRUE_THEME, config.spec.theme_token} & set(items.columns):
+            known = vocabularies[token].tokens
+            counted = items.groupby([items[token].astype(str), column], observed=True).size()
+            most = counted.sort_values(kind="stable").groupby(level=0).tail(1).reset_index(level=1)[column]
+            codes, _ = pd.factorize(most.reindex(known).astype(str), sort=True)
+            groups[f"{token}/{column}"] = codes.astype(np.int64)
+    return groups

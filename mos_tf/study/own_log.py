@@ -1,0 +1,65 @@
+"""A study of any log in the generic format: what is compared, and how, follows from its columns and its times."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from mos_tf.datasets.adapters.adapt import adapt
+from mos_tf.datasets.config import RequestConfig, SplitTimes
+from mos_tf.datasets.files import find_table
+from mos_tf.errors import DataError
+from mos_tf.features import ITEM_ID, TIMESTAMP, Feature, FeatureSpec
+from mos_tf.insight.targets import CATEGORY_LIKE
+from mos_tf.layers.affinity import SECONDS_PER_DAY
+from mos_tf.study.config import Directory, StudyConfig
+
+_TRAINS_AFTER, _VALIDATES_AFTER, _TESTS_AFTER = 0.5, 0.8, 0.9  # shares of the events; the first half is history
+_TIME_SCALES = (0.06, 0.25)  # of the log's time: 21 and 90 days of a year
+
+
+def study_of(path: Path, directory: Path) -> StudyConfig:
+    """Returns a study of an events file, or of a directory with events and perhaps items and exposure lists.
+
+    The features are the item and its category-like columns (named `…category`, `…type` or `…tag`); the theme token is
+    the finest of them. Candidates are those of lists or labels where the log has any, else sampled by popularity.
+
+    Args:
+        path: of the log.
+        directory: gets the log as a data directory.
+
+    Raises:
+        DataError: no events, a column is missing, or too many bad rows.
+    """
+    adapt("events", path, directory)
+    events, items = pq.ParquetFile(directory / "events.parquet"), find_table(directory, "items")
+    times = events.read(columns=[TIMESTAMP])[TIMESTAMP].to_numpy()
+    if len(times) < 4:
+        raise DataError(f"a study parts a log by time and needs events in every part. Received: {len(times)} events")
+    categories = _categories(items) if items else {}
+    first, *middle = (int(t) for t in np.quantile(times, [0, _TRAINS_AFTER, _VALIDATES_AFTER, _TESTS_AFTER]))
+    end = int(times.max()) + 1
+    train, validate, test = middle
+    days = (end - first) / SECONDS_PER_DAY
+    return StudyConfig(
+        name=path.stem,
+        title=path.name,
+        source=Directory(path=directory),
+        spec=FeatureSpec(
+            features=tuple(Feature(name=name, of="item") for name in categories),
+            theme_token=max(categories, key=categories.__getitem__, default=ITEM_ID),
+        ),
+        requests=RequestConfig(
+            splits=SplitTimes(train_start=train, train_end=validate, eval_end=test, test_end=end),
+            max_history=256,
+            negatives="exposed" if pq.read_metadata(directory / "exposures.parquet").num_rows else "sampled",
+        ),
+        time_scales=tuple(scale * days for scale in _TIME_SCALES),
+    )
+
+
+def _categories(items: Path) -> dict[str, int]:
+    """Returns how many values each category-like column of the items has."""
+    table = pq.read_table(items)
+    names = [name for name in table.column_names if name.endswith(CATEGORY_LIKE)]
+    return {name: len(table[name].unique()) for name in names}

@@ -1,0 +1,102 @@
+"""Which cells a budget pays for: encoders, rows, seeds and trials, and what it leaves out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mos_tf.cli import is_installed
+from mos_tf.study.config import StudyConfig
+from mos_tf.study.peers import PEERS
+from mos_tf.study.variants import ABLATIONS, CLAIMED, VARIANTS
+
+ENCODERS_OF_THE_TABLES = ("SDIM", "TWIN", "TransAct", "Mamba4Rec")
+
+
+class Preset(StrEnum):
+    """How much time a study may take on 2 cores."""
+
+    MINUTES = "minutes"
+    HOUR = "hour"
+    NIGHT = "night"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A grid of cells.
+
+    Args:
+        encoders: names of `ENCODERS`.
+        seeds_of: row → number of seeds, 0, 1, …; rows that carry a claim have more.
+        peers: name of `PEERS` → number of seeds.
+        trials: learning rates tried with the first seed; the best on validation is kept for the others.
+        steps: of a training; None: those of the study.
+        max_users: at most so many users; None: those of the study.
+    """
+
+    encoders: tuple[str, ...]
+    seeds_of: dict[str, int]
+    peers: dict[str, int]
+    trials: int
+    steps: int | None = None
+    max_users: int | None = None
+
+    def limited(self, config: StudyConfig) -> StudyConfig:
+        """Returns the study with the plan's limits."""
+        budget = config.budget
+        rates = budget.learning_rates[: self.trials]
+        users = [n for n in (self.max_users, config.requests.max_users) if n is not None]
+        return config.model_copy(
+            update={
+                "budget": budget.model_copy(update={"learning_rates": rates, "steps": self.steps or budget.steps}),
+                "requests": config.requests.model_copy(update={"max_users": min(users, default=None)}),
+            }
+        )
+
+    def left_out(self, full: "Plan") -> list[str]:
+        """Says in words what a larger plan has that this one has not."""
+        missing = [
+            ("encoders", [name for name in full.encoders if name not in self.encoders]),
+            ("peers", [name for name in full.peers if name not in self.peers]),
+            ("rows", [name for name in full.seeds_of if name not in self.seeds_of]),
+        ]
+        told = [f"{what}: {', '.join(names)}" for what, names in missing if names]
+        if (seeds := max(self.seeds_of.values())) < (most := max(full.seeds_of.values())):
+            told.append(f"seeds: {most - seeds} of {most}")
+        if self.trials < full.trials:
+            told.append(f"tuning: {full.trials - self.trials} of {full.trials} trials")
+        if self.steps or self.max_users:
+            told.append(f"size: {self.steps or 'all'} steps, {self.max_users or 'all'} users at most")
+        if absent := [name for name, method in PEERS.items() if method.package and not is_installed(method.package)]:
+            told.append(f'not installed: {", ".join(absent)}; pip install "mos-tf[bench]"')
+        return told
+
+
+_SMALL = ("plain + affinity", "MoS + affinity", "capacity control + affinity", "MoS + affinity, random themes")
+
+
+_FLOORS = ("popularity", "logistic regression")
+_BOOSTING = ("gradient boosting, own affinity", "gradient boosting, learned themes")
+
+
+def _seeds(rows: Sequence[str], claimed: int, others: int) -> dict[str, int]:
+    return {row: claimed if row in CLAIMED else others for row in rows}
+
+
+def _peers() -> dict[str, int]:
+    installed = {name: method for name, method in PEERS.items() if not method.package or is_installed(method.package)}
+    return {name: 3 if method.by_chance else 1 for name, method in installed.items()}
+
+
+PLANS = {
+    Preset.MINUTES: Plan(
+        ("SDIM",),
+        dict.fromkeys(_SMALL, 3),
+        dict.fromkeys((*_FLOORS, *_BOOSTING), 1),
+        trials=1,
+        steps=100,
+        max_users=200,
+    ),
+    Preset.HOUR: Plan(("SDIM", "Mamba4Rec"), _seeds(list(CLAIMED), 3, 3), _peers(), trials=1, steps=300, max_users=600),
+    Preset.NIGHT: Plan(ENCODERS_OF_THE_TABLES, _seeds(list(VARIANTS), 5, 3), _peers(), trials=2),
+}
+ABLATION_PLAN = Plan(("SDIM",), dict.fromkeys(ABLATIONS, 3), {}, trials=1)

@@ -1,0 +1,72 @@
+"""Runs a study by a plan: trials with the first seed, then the other seeds with the best of them."""
+
+from itertools import islice
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mos_tf.study.cell import Cell, Result
+from mos_tf.study.config import StudyConfig
+from mos_tf.study.data import StudyData, prepare
+from mos_tf.study.peer import Peer
+from mos_tf.study.plan import Plan
+from mos_tf.study.run import Job, best_trial, run_cells
+from mos_tf.study.variants import VARIANTS
+
+SOURCES = Path("build/data")
+
+
+def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int) -> list[Result]:
+    """Returns the results that the tables show: of each row one run a seed, all with the trial best on validation.
+
+    Args:
+        config: of the study, limited by the plan.
+        plan: which cells and peers.
+        directory: gets, by the study's fingerprint, `data` and one JSON a run; what is there is not made again.
+        processes: at a time.
+
+    Raises:
+        DataError: the log cannot be read.
+        CellError: a cell raised.
+    """
+    directory = directory / config.fingerprint
+    data = prepare(config, directory / "data", SOURCES)
+    rows: dict[Job, int] = {Peer(name=name, seed=0): number for name, number in plan.peers.items()}
+    for encoder in plan.encoders:
+        kept = {row: number for row, number in plan.seeds_of.items() if _has(data, row)}
+        rows |= {Cell(encoder=encoder, variant=row, seed=0): number for row, number in kept.items()}
+    trials = [_change(job, trial=trial) for job in rows for trial in range(plan.trials)]
+    tried = iter(_run("trials", trials, directory, processes))
+    chosen = []
+    for job, number in rows.items():
+        best = best_trial(list(islice(tried, plan.trials)))
+        chosen += [_change(job, seed=seed, trial=best) for seed in range(number)]
+    return _run("seeds", chosen, directory, processes)
+
+
+def _change(job: Job, **fields: int) -> Job:
+    return job.model_copy(update=fields)
+
+
+def _has(data: StudyData, row: str) -> bool:
+    """Whether the items have what a row groups by."""
+    columns = {"truth": ("true_theme",), "hierarchy": data.config.hierarchy}.get(VARIANTS[row].grouping)
+    return columns is None or any(data.group_of(data.spec.theme_token, column) is not None for column in columns)
+
+
+def _run(name: str, cells: list[Job], directory: Path, processes: int) -> list[Result]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as progress:
+        done = sum((directory / "cells" / cell.file_name).is_file() for cell in cells)
+        task = progress.add_task(name, total=len(cells), completed=done)
+
+        def told(cell: Job, result: Result) -> None:
+            test = result["test"]
+            progress.console.print(
+                f"{cell.title}, seed {cell.seed}: AUC {test['auc']:.4f}, GAUC {test['gauc']:.4f}, "
+                f"{result['seconds']:.0f} s",
+                highlight=False,
+            )
+            progress.advance(task)
+
+        return run_cells(cells, directory / "data", directory / "cells", processes=processes, told=told)

@@ -1,0 +1,71 @@
+"""Runs the cells of a study in processes of their own; what is written already is not run again."""
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from mos_tf.errors import MosError
+from mos_tf.study import worker
+from mos_tf.study.cell import Cell, Result, read_result
+from mos_tf.study.peer import Peer
+
+Job = Cell | Peer
+Told = Callable[[Job, Result], None]
+
+_CELLS_PER_PROCESS = 6  # what TensorFlow keeps of models that are gone adds up
+
+
+class CellError(MosError):
+    """A model could not be trained or judged."""
+
+
+def run_cells(
+    cells: Iterable[Job], data_dir: Path, results_dir: Path, *, processes: int, told: Told | None = None
+) -> list[Result]:
+    """Returns the results of cells in their order, running those that have none yet.
+
+    Every process computes with one thread and deterministic operations, so that a cell's metrics depend on nothing but
+    the cell, its data and the machine.
+
+    Args:
+        cells: to run, and peers.
+        data_dir: written by `prepare`.
+        results_dir: gets one JSON a cell.
+        processes: at a time.
+        told: called with each cell as it is done, and its result.
+
+    Raises:
+        CellError: a cell raised; those that were done by then are kept.
+    """
+    wanted = list(cells)
+    missing = [cell for cell in wanted if not (results_dir / cell.file_name).is_file()]
+    if missing:
+        _run(missing, data_dir, results_dir, processes, told)
+    return [read_result(results_dir / cell.file_name) for cell in wanted]
+
+
+def best_trial(results: Sequence[Result]) -> int:
+    """Returns the trial with the best GAUC of the validation requests; of equal ones the first."""
+    return max(results, key=lambda result: (result["validation"]["gauc"], -result["trial"]))["trial"]
+
+
+def _run(cells: list[Job], data_dir: Path, results_dir: Path, processes: int, told: Told | None) -> None:
+    pool = ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=worker.begin,
+        initargs=(data_dir,),
+        max_tasks_per_child=_CELLS_PER_PROCESS,
+    )
+    with pool:
+        running = {pool.submit(worker.run, cell, results_dir): cell for cell in cells}
+        for done in as_completed(running):
+            cell = running[done]
+            if error := done.exception():
+                pool.shutdown(cancel_futures=True)
+                raise CellError(
+                    f"a model could not be trained. Received: {cell.title}, seed {cell.seed}: {error}"
+                ) from error
+            if told:
+                told(cell, read_result(results_dir / cell.file_name))

@@ -1,0 +1,81 @@
+"""Trains and judges the model of one cell."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mos_tf import SequenceRanker
+from mos_tf.encoders import DIN, HSTU, SDIM, TWIN, Mamba4Rec, SequenceEncoder, TransAct
+from mos_tf.models.first_stage import FirstStage
+from mos_tf.models.fitting import fit_best
+from mos_tf.study.cell import Cell, write_result
+from mos_tf.study.data import StudyData
+from mos_tf.study.measures import Judge
+from mos_tf.study.price import StepTimes, price
+from mos_tf.study.requests import Requests
+from mos_tf.study.variants import VARIANTS
+
+ENCODERS: dict[str, Callable[[], SequenceEncoder]] = {
+    "DIN": DIN,
+    "SDIM": SDIM,
+    "TWIN": TWIN,
+    "TransAct": TransAct,
+    "Mamba4Rec": Mamba4Rec,
+    "HSTU": HSTU,
+}
+_SCORED = 256  # requests a batch
+_ADAPTED = 1024
+
+
+def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
+    """Trains and judges one model and writes the cell's JSON, beside first and then renamed.
+
+    The result has the fields of the cell, the learning rate, metrics of the validation and test requests, the test's on
+    resampled users, the price, and seconds.
+    """
+    started = time.monotonic()
+    budget = data.config.budget
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(cell.seed)
+    ranker = VARIANTS[cell.variant].make(data, ENCODERS[cell.encoder], cell.seed)
+    step_seconds = train(ranker, data, cell.seed, cell.trial)
+    trained = time.monotonic()
+    validation, test = (scores_of(ranker, requests) for requests in (data.validation, data.test))
+    result = {
+        **cell.model_dump(),
+        "learning_rate": budget.learning_rates[cell.trial],
+        "validation": Judge(data.validation).metrics(validation),
+        "test": Judge(data.test).metrics(test),
+        "resampled": Judge(data.test).resampled(test),
+        "price": {**price(ranker, data.test), "step_ms": round(1e3 * float(np.median(step_seconds)), 2)},
+        "training_seconds": round(trained - started, 1),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    write_result(result, directory / cell.file_name)
+
+
+def train(ranker: SequenceRanker, data: StudyData, seed: int, trial: int) -> list[float]:
+    """Trains a new ranker on the budget of the study and returns the seconds of every step."""
+    budget, steps = data.config.budget, StepTimes()
+    ranker.first_stage = FirstStage(epochs=budget.first_stage_epochs)
+    ranker.adapt(data.train.batches(_ADAPTED))
+    fit_best(
+        ranker,
+        data.train.batches(budget.batch_size, shuffled_by=seed).repeat(),
+        data.validation.batches(_SCORED),
+        steps=budget.steps,
+        validations=budget.validations,
+        learning_rate=budget.learning_rates[trial],
+        callbacks=[steps],
+    )
+    return steps.seconds
+
+
+def scores_of(ranker: SequenceRanker, requests: Requests) -> np.ndarray:
+    """Returns the probabilities of all candidates, float32 [M]."""
+    score = tf.function(lambda features: ranker(features).flat_values, reduce_retracing=True)
+    return np.concatenate([score(features).numpy() for features, _ in requests.batches(_SCORED)])

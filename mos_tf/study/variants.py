@@ -1,0 +1,131 @@
+"""What is compared: every row of the tables, as a way to make a ranker around an encoder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mos_tf import MixtureOfSequence, SequenceRanker
+from mos_tf.encoders import SequenceEncoder
+from mos_tf.features import ITEM_ID, FeatureSpec
+from mos_tf.models.adaptation import theme_sessions
+from mos_tf.moe import DSelectK, ExpertChoice, GShard
+from mos_tf.study.data import StudyData
+from mos_tf.study.groupings import route_by, table_of
+
+Grouping = Literal["learned", "learned from a random start", "random", "own tokens", "hierarchy", "truth", "one"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row: what stands around the encoder, and what the ranker knows besides.
+
+    Args:
+        affinity: at which levels matches are counted: `"none"`, `"own"` (item and categories) or `"all"` (themes too);
+            or names of levels.
+        experts: `"mixture"` is `MixtureOfSequence`; `None` leaves the encoder alone; else a counterpart.
+        grouping: how the mixture's themes come about.
+        token: what is grouped; default the theme token of the data.
+        mixture: arguments of `MixtureOfSequence`.
+        router: arguments of its router.
+        ranker: arguments of `SequenceRanker`.
+    """
+
+    affinity: Literal["none", "own", "all"] | tuple[str, ...] = "all"
+    experts: str | type[SequenceEncoder] | None = "mixture"
+    grouping: Grouping = "learned"
+    token: str | None = None
+    mixture: dict[str, Any] = field(default_factory=dict)
+    router: dict[str, Any] = field(default_factory=dict)
+    ranker: dict[str, Any] = field(default_factory=dict)
+
+    def make(self, data: StudyData, encoder: Callable[[], SequenceEncoder], seed: int) -> SequenceRanker:
+        """Returns a new ranker, yet to be adapted and trained; a grouping by chance is drawn by `seed`."""
+        spec = data.spec if self.token is None else data.spec.model_copy(update={"theme_token": self.token})
+        sequence = self._sequence(encoder, data, spec.theme_token, seed)
+        settings = {**data.ranker_settings, **self.ranker}
+        return SequenceRanker(spec, data.num_ids, sequence, affinity_levels=self._levels(spec), **settings)
+
+    def _levels(self, spec: FeatureSpec) -> tuple[str, ...] | None:
+        if isinstance(self.affinity, tuple):
+            return self.affinity
+        return {"none": (), "own": spec.item_categoricals, "all": None}[self.affinity]
+
+    def _sequence(self, encoder: Callable[[], SequenceEncoder], data: StudyData, token: str, seed: int) -> Any:
+        if self.experts is None:
+            return encoder()
+        if not isinstance(self.experts, str):
+            return self.experts(encoder())
+        if self.grouping.startswith("learned"):
+            mixture = MixtureOfSequence(encoder(), **self.mixture)
+            router = mixture.make_router(data.num_ids[token], **self.router)
+            if self.grouping == "learned from a random start":
+                router.adapt(*theme_sessions(data.train.batches(1024), token), start="random")
+            return mixture
+        table = table_of(self.grouping, data, token, self.mixture.get("num_themes", (8, 32, 128)), seed)
+        themes = tuple(int(column.max()) for column in table.T)  # that of the unknown token
+        mixture = MixtureOfSequence(encoder(), **{**self.mixture, "num_themes": themes})
+        route_by(mixture, table)
+        return mixture
+
+
+_EVERYTHING = {"window": 1_000_000, "num_themes": 1}  # all three experts see the whole history
+
+# The rows of the tables, as published: nobody counts matches.
+_PUBLISHED = {
+    "plain": Variant("none", None),
+    "capacity control": Variant("none", grouping="one", mixture=_EVERYTHING),
+    "GShard": Variant("none", GShard),
+    "DSelect-k": Variant("none", DSelectK),
+    "Expert Choice": Variant("none", ExpertChoice),
+    "MoS, random themes": Variant("none", grouping="random"),
+    "MoS": Variant("none"),
+}
+# And with the affinity of item and categories in all of them, that of themes where there are any.
+_WITH_AFFINITY = {
+    "plain + affinity": Variant("own", None),
+    "capacity control + affinity": Variant("own", grouping="one", mixture=_EVERYTHING),
+    "GShard + affinity": Variant("own", GShard),
+    "DSelect-k + affinity": Variant("own", DSelectK),
+    "Expert Choice + affinity": Variant("own", ExpertChoice),
+    "MoS + affinity, random groups of items": Variant(grouping="random", token=ITEM_ID),
+    "MoS + affinity, random themes": Variant(grouping="random"),
+    "MoS + affinity, own tokens": Variant("own", grouping="own tokens"),
+    "MoS + affinity, hierarchy": Variant(grouping="hierarchy"),
+    "MoS + affinity, true themes": Variant(grouping="truth"),
+    "MoS + affinity": Variant(),
+}
+VARIANTS: dict[str, Variant] = {**_PUBLISHED, **_WITH_AFFINITY}
+CLAIMED = (
+    "plain", "MoS", "plain + affinity", "capacity control + affinity", "MoS + affinity, random themes", "MoS + affinity"
+)  # fmt: skip
+
+# One change each to "MoS + affinity".
+ABLATIONS: dict[str, Variant] = {
+    "MoS + affinity": Variant(),
+    "without the global expert": Variant(mixture={"experts": ("short", "theme")}),
+    "without the short-term expert": Variant(mixture={"experts": ("global", "theme")}),
+    "without the theme expert": Variant(mixture={"experts": ("global", "short")}),
+    "affinity alone": Variant(mixture={"experts": ()}),
+    "without affinity": Variant("none"),
+    "affinity of items and categories": Variant("own"),
+    "affinity of themes": Variant(("theme_8", "theme_32", "theme_128")),
+    "learned from a random start": Variant(grouping="learned from a random start"),
+    "learned on from co-occurrence": Variant(router={"learn": True}),
+    "learned on, no session loss": Variant(router={"learn": True, "session_weight": 0.0}),
+    "learned on, no codebook loss": Variant(router={"learn": True, "codebook_weight": 0.0}),
+    "learned on, balanced": Variant(router={"learn": True, "balance_weight": 0.1}),
+    "sessions routed": Variant(mixture={"routing_unit": "session"}),
+    "8 themes": Variant(mixture={"num_themes": 8}),
+    "32 themes": Variant(mixture={"num_themes": 32}),
+    "128 themes": Variant(mixture={"num_themes": 128}),
+    "window of 10": Variant(mixture={"window": 10}),
+    "window of 25": Variant(mixture={"window": 25}),
+    "window of 100": Variant(mixture={"window": 100}),
+    "own weights for each theme": Variant(mixture={"num_themes": 8, "theme_weights": "own"}),
+    "concatenated experts": Variant(mixture={"fusion": "concatenation"}),
+    "mean of the experts": Variant(mixture={"fusion": "mean"}),
+    "sessions end after 5 minutes": Variant(ranker={"session_gap": 300}),
+    "sessions end after a day": Variant(ranker={"session_gap": 86_400}),
+    "priors": Variant(ranker={"priors": True}),
+    "age of events embedded": Variant(ranker={"time_features": True}),
+}

@@ -1,0 +1,27 @@
+import pytest
+
+from mos_tf.errors import DataError
+from mos_tf.study.config import StudyConfig, named, named_studies
+
+
+@pytest.mark.parametrize("name", named_studies())
+def test_a_named_study_has_its_file_s_name(name):
+    assert named(name).name == name
+
+
+def test_an_unknown_study_is_named_beside_the_known_ones():
+    with pytest.raises(DataError, match=r"\['complete-journey-exposed', .*Received: 'netflix'"):
+        named("netflix")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("name: a", "source: Field required"), ("a: [", "is not YAML"), (None, "cannot be read")],
+)
+def test_a_broken_study_file_is_told_in_one_line(tmp_path, text, problem):
+    path = tmp_path / "study.yaml"
+    if text:
+        path.write_text(text)
+    with pytest.raises(DataError, match=problem) as told:
+        StudyConfig.load(path)
+    assert "\n" not in str(told.value)

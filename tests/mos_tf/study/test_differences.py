@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from mos_tf.study.differences import difference, pooled
+
+
+def runs(seed_values):
+    return {seed: {"auc": values} for seed, values in seed_values.items()}
+
+
+def test_a_difference_is_the_mean_over_seeds_and_its_interval_that_over_users():
+    resamples = np.linspace(-0.1, 0.1, 201)
+    ours = runs({0: [0.8, *(0.8 + resamples)], 1: [0.7, *(0.7 + resamples)]})
+    theirs = runs({0: [0.7, *np.full(201, 0.7)], 1: [0.65, *np.full(201, 0.65)]})
+    d = difference(ours, theirs, "auc")
+    assert d.value == pytest.approx((0.1 + 0.05) / 2)
+    assert (d.lower, d.upper) == pytest.approx((0.075 - 0.095, 0.075 + 0.095))
+    assert d.relative == pytest.approx((0.8 / 0.7 - 1 + 0.7 / 0.65 - 1) / 2)
+    assert d.by_seed == pytest.approx((0.1, 0.05))
+    assert not d.surely_above_zero
+
+
+def test_what_users_have_in_common_cancels_in_a_pair():
+    rng = np.random.default_rng(0)
+    easy = rng.normal(0.8, 0.05, 400)
+    d = difference(runs({0: [0.81, *(easy + 0.01)]}), runs({0: [0.8, *easy]}), "auc")
+    assert (d.lower, d.value, d.upper) == pytest.approx((0.01, 0.01, 0.01))
+    assert d.surely_above_zero
+
+
+def test_one_run_without_a_seed_is_compared_with_every_seed():
+    d = difference(runs({0: [0.8, 0.8], 1: [0.9, 0.9]}), runs({0: [0.7, 0.7]}), "auc")
+    assert d.by_seed == pytest.approx((0.1, 0.2))
+
+
+def test_several_encoders_count_the_same_whatever_their_seeds():
+    one = (runs({0: [0.8, 0.8]}), runs({0: [0.7, 0.7]}))
+    other = (runs({0: [0.9, 0.9], 1: [0.9, 0.9]}), runs({0: [0.6, 0.6], 1: [0.6, 0.6]}))
+    assert pooled([one, other], "auc").value == pytest.approx((0.1 + 0.3) / 2)
+
+
+def test_rows_without_a_seed_in_common_are_refused():
+    with pytest.raises(ValueError, match=r"Received: seeds \[0\] and \[1, 2\]"):
+        difference(runs({0: [0.8, 0.8]}), runs({1: [0.7, 0.7], 2: [0.7, 0.7]}), "auc")

@@ -1,0 +1,57 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mos_tf.errors import DataError
+from mos_tf.study.own_log import study_of
+
+
+def log(rows=200, **columns):
+    rng = np.random.default_rng(0)
+    item = rng.integers(0, 20, rows)
+    frame = {
+        "user_id": [f"u{n}" for n in rng.integers(0, 10, rows)],
+        "item_id": [f"i{n}" for n in item],
+        "timestamp": 1_500_000_000 + np.sort(rng.integers(0, 100 * 86_400, rows)),
+        "category": [f"c{n // 2}" for n in item],
+    }
+    return pd.DataFrame({**frame, **columns})
+
+
+def test_a_log_of_events_is_studied_with_sampled_negatives_and_its_category_as_token(tmp_path):
+    path = tmp_path / "clicks.csv"
+    frame = log()
+    frame.to_csv(path, index=False)
+    config = study_of(path, tmp_path / "data")
+    assert (config.name, config.requests.negatives) == ("clicks", "sampled")
+    assert config.spec.theme_token == "category"
+    assert [feature.name for feature in config.spec.features] == ["category"]
+    splits = config.requests.splits
+    shares = [(frame.timestamp < time).mean() for time in (splits.train_start, splits.train_end, splits.eval_end)]
+    assert shares == pytest.approx([0.5, 0.8, 0.9], abs=0.02)
+    assert config.time_scales == pytest.approx((6, 25), rel=0.05)
+
+
+def test_of_several_category_like_columns_of_the_items_the_finest_is_the_token(tmp_path):
+    events, directory = log(), tmp_path / "log"
+    directory.mkdir()
+    events.drop(columns="category").to_csv(directory / "events.csv", index=False)
+    items = events[["item_id", "category"]].drop_duplicates("item_id")
+    items.assign(item_type=items.category.str[:2], colour="red").to_csv(directory / "items.csv", index=False)
+    spec = study_of(directory, tmp_path / "data").spec
+    assert {feature.name for feature in spec.features} == {"category", "item_type"}
+    assert spec.theme_token == "category"
+
+
+def test_labels_tell_what_was_shown(tmp_path):
+    path = tmp_path / "impressions.csv"
+    rng = np.random.default_rng(1)
+    log(label=rng.integers(0, 2, 200)).to_csv(path, index=False)
+    assert study_of(path, tmp_path / "data").requests.negatives == "exposed"
+
+
+def test_a_log_without_enough_events_says_so(tmp_path):
+    path = tmp_path / "few.csv"
+    log(rows=2).to_csv(path, index=False)
+    with pytest.raises(DataError, match="needs events in every part. Received: 2 events"):
+        study_of(path, tmp_path / "data")

@@ -1,0 +1,27 @@
+from mos_tf.study.config import named
+from mos_tf.study.plan import ENCODERS_OF_THE_TABLES, PLANS, Preset
+from mos_tf.study.variants import CLAIMED, VARIANTS
+
+
+def test_rows_that_carry_a_claim_have_five_seeds_in_the_full_plan_and_the_others_three():
+    seeds = PLANS[Preset.NIGHT].seeds_of
+    assert set(seeds) == set(VARIANTS)
+    assert {row for row, number in seeds.items() if number == 5} == set(CLAIMED)
+    assert set(seeds.values()) == {3, 5}
+
+
+def test_a_smaller_plan_says_what_it_leaves_out():
+    full, small = PLANS[Preset.NIGHT], PLANS[Preset.MINUTES]
+    told = small.left_out(full)
+    assert told[0] == f"encoders: {', '.join(e for e in ENCODERS_OF_THE_TABLES if e not in small.encoders)}"
+    assert all(row in told[2] for row in full.seeds_of if row not in small.seeds_of)
+    assert all(peer in told[1] for peer in full.peers if peer not in small.peers)
+    assert full.left_out(full) == []
+
+
+def test_limits_never_make_a_study_larger():
+    config, plan = named("complete-journey-sampled"), PLANS[Preset.MINUTES]
+    limited = plan.limited(config)
+    assert limited.requests.max_users == min(config.requests.max_users, plan.max_users)
+    assert limited.budget.learning_rates == config.budget.learning_rates[:1]
+    assert PLANS[Preset.NIGHT].limited(config) == config

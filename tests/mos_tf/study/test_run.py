@@ -1,0 +1,72 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mos_tf.errors import MosError
+from mos_tf.study import quality
+from mos_tf.study.cell import Cell, write_result
+from mos_tf.study.peer import Peer
+from mos_tf.study.plan import Plan
+from mos_tf.study.quality import run_study
+from mos_tf.study.run import best_trial, run_cells
+
+CELL = Cell(encoder="DIN", variant="plain + affinity", seed=0)
+
+
+def tried(trial, gauc):
+    return {"trial": trial, "validation": {"gauc": gauc}, "test": {"gauc": 1 - gauc}}
+
+
+def test_the_trial_that_is_best_on_validation_is_kept_whatever_the_test_says():
+    assert best_trial([tried(0, 0.6), tried(1, 0.7), tried(2, 0.65)]) == 1
+    assert best_trial([tried(1, 0.7), tried(0, 0.7)]) == 0
+
+
+def test_what_has_a_result_is_not_run_again(study_data, tmp_path):
+    write_result({"test": {"auc": 0.5}}, tmp_path / CELL.file_name)
+    assert run_cells([CELL], study_data.directory, tmp_path, processes=1) == [{"test": {"auc": 0.5}}]
+    assert [path.name for path in tmp_path.iterdir()] == [CELL.file_name]
+
+
+def test_every_run_has_a_file_of_its_own():
+    jobs = [CELL, CELL.model_copy(update={"seed": 1}), CELL.model_copy(update={"trial": 1}), Peer(name="DIN", seed=0)]
+    assert len({job.file_name for job in jobs}) == len(jobs)
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_is_named_and_the_others_are_kept(study_data, tmp_path):
+    unknown = CELL.model_copy(update={"variant": "unheard of"})
+    with pytest.raises(MosError, match="Received: DIN: unheard of, seed 0: "):
+        run_cells([CELL, unknown], study_data.directory, tmp_path, processes=1)
+    assert [path.name for path in tmp_path.glob("*")] == [CELL.file_name]
+
+
+@pytest.mark.slow
+def test_a_study_gives_one_result_a_row_and_seed_and_the_same_metrics_again(study_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(quality, "SOURCES", study_data.directory.parent / "sources")
+    rows = {"plain + affinity": 2, "MoS + affinity": 2, "MoS + affinity, hierarchy": 2}  # the last needs columns
+    plan = Plan(("DIN",), rows, {"popularity": 1}, trials=1)
+    config = plan.limited(study_data.config)
+    results = run_study(config, plan, tmp_path / "one", processes=2)
+    expected = [("popularity", 0), *((row, seed) for row in ("plain + affinity", "MoS + affinity") for seed in (0, 1))]
+    assert [(result["variant"], result["seed"]) for result in results] == expected
+    ours = results[-1]
+    assert ours["resampled"]["auc"][0] == ours["test"]["auc"]
+    assert ours["price"]["multiply_adds"] > results[1]["price"]["multiply_adds"] > 0
+    cells = tmp_path / "one" / config.fingerprint / "cells"
+    assert len(list(cells.glob("*.json"))) == 5
+    again = run_cells(
+        [Cell(encoder="DIN", variant="MoS + affinity", seed=1)], cells.parent / "data", tmp_path / "two", processes=1
+    )
+    assert again[0]["resampled"] == ours["resampled"]
+    assert again[0]["validation"] == ours["validation"]
+
+
+def test_a_result_is_whole_or_not_there(tmp_path):
+    path = tmp_path / "cells" / "cell.json"
+    write_result({"a": 1}, path)
+    assert json.loads(Path(path).read_text()) == {"a": 1}
+    with pytest.raises(TypeError):
+        write_result({"a": object()}, tmp_path / "cells" / "other.json")
+    assert [found.name for found in path.parent.iterdir()] == ["cell.json"]

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from mos_tf.study.config import named
+from mos_tf.study.report import write_report
+from mos_tf.study.tables import comparisons, difference_table, grid_of, markdown, pooled_comparisons, quality_table
+
+
+def result(encoder, variant, seed, auc, multiply_adds=1e6):
+    rng = np.random.default_rng(0)
+    values = [auc, *(auc + rng.normal(0, 0.01, 50))]
+    return {
+        "encoder": encoder, "variant": variant, "seed": seed, "trial": 0, "seconds": 1.0,
+        "validation": {"auc": auc, "gauc": auc},
+        "test": {"auc": auc, "gauc": auc, **({"log_loss": 0.3, "calibration": 1.0} if encoder else {})},
+        "resampled": {"auc": values, "gauc": values},
+        "price": {"multiply_adds": multiply_adds, "parameters": 9, "step_ms": 9.0, "answer_ms": 2.0} if encoder else {},
+    }  # fmt: skip
+
+
+RESULTS = [
+    result("", "popularity", 0, 0.5),
+    *(result(e, "plain + affinity", s, 0.7 + 0.01 * s) for e in ("SDIM", "TWIN") for s in (0, 1)),
+    *(result(e, "MoS + affinity", s, 0.72 + 0.01 * s, 1.5e6) for e in ("SDIM", "TWIN") for s in (0, 1)),
+    result("SDIM", "plain", 0, 0.6),
+]
+
+
+def test_markdown_has_a_line_a_row_and_numbers_to_the_right():
+    assert markdown(["", "AUC"], [["plain", "0.7"]]) == "|  | AUC |\n| --- | ---: |\n| plain | 0.7 |\n"
+
+
+def test_a_row_shows_mean_and_deviation_over_seeds_and_leaves_out_what_a_peer_has_not():
+    lines = quality_table(grid_of(RESULTS)).splitlines()
+    assert "| popularity | 1 | 0.5000 | 0.5000 |  |  |  |  |  |  |" in lines
+    assert any(line.startswith("| SDIM: plain + affinity | 2 | 0.7050 ± 0.0071 |") for line in lines)
+
+
+def test_ours_is_compared_with_rows_that_know_as_much_and_with_every_peer():
+    names = [name for name, _, _ in comparisons(grid_of(RESULTS))]
+    assert names == [
+        "SDIM: MoS + affinity − plain + affinity", "SDIM: MoS + affinity − popularity",
+        "TWIN: MoS + affinity − plain + affinity", "TWIN: MoS + affinity − popularity",
+    ]  # fmt: skip
+    assert [name for name, _ in pooled_comparisons(grid_of(RESULTS))] == [
+        "all encoders: MoS + affinity − plain + affinity"
+    ]
+    assert "| **all encoders: MoS + affinity − plain + affinity** | +0.0200 [+0.0200, +0.0200] |" in difference_table(
+        grid_of(RESULTS)
+    )
+
+
+def test_a_report_holds_every_number_its_page_and_its_picture(tmp_path):
+    config = named("generated-hopping")
+    paths = write_report(config, RESULTS, tmp_path, command="mos bench quality", left_out=["seeds: 2 of 5"])
+    assert [path.name for path in paths] == [f"{config.name}{suffix}" for suffix in (".json", ".md", ".png")]
+    page = paths[1].read_text()
+    assert page.startswith(f"# {config.title}\n")
+    assert "- left out: seeds: 2 of 5\n" in page
+    assert "resampled" not in paths[0].read_text()
+    assert paths[2].read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("missing", ["MoS + affinity"])
+def test_without_ours_there_is_nothing_to_compare(missing):
+    assert comparisons(grid_of(r for r in RESULTS if r["variant"] != missing)) == []
