@@ -46,6 +46,7 @@ def quality(
         from mos_tf.study.plan import PLANS, Preset
         from mos_tf.study.quality import run_study
         from mos_tf.study.report import write_report
+        from mos_tf.study.tables import difference_table, grid_of
 
     if (study is None) == (events is None):
         raise MosError(
@@ -65,4 +66,4 @@ def quality(
     command = shlex.join(["mos", *sys.argv[1:]])
     for path in write_report(config, results, directory, command=command, left_out=left_out):
         console.print(f"{path}: written", soft_wrap=True)
-    console.print((directory / f"{config.name}.md").read_text(encoding="utf-8").partition("## Differences")[2])
+    console.print(difference_table(grid_of(results)), markup=False, highlight=False, soft_wrap=True)

@@ -21,6 +21,7 @@ def begin(data_dir: Path) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
+    tf.get_logger().setLevel("ERROR")  # every model has functions of its own to trace, and it warns of each
     _STATE["data"] = StudyData(data_dir)
 
 
