@@ -31,7 +31,7 @@ from mos_tf.datasets.vocabularies import count_vocabularies
 from mos_tf.encoders import DIN
 from mos_tf.features import HISTORY
 from mos_tf.metrics.grouped_auc import grouped_auc
-from mos_tf.models.adaptation import theme_sessions
+from mos_tf.models.early_events import theme_sessions
 from mos_tf.models.fitting import fit_best
 from mos_tf.study.provenance import commit, machine, versions
 from tfx_pipeline.config import DEMO_CONFIG, PipelineConfig

@@ -6,7 +6,7 @@ import numpy as np
 from mos_tf.flops.encoders import weights_of
 from mos_tf.flops.parts import Part, parts
 from mos_tf.flops.sequences import Sequences
-from mos_tf.layers import MixtureOfSequence
+from mos_tf.layers import HistorySimilarity, MixtureOfSequence
 from mos_tf.models import SequenceRanker
 from mos_tf.models.head import RankingHead
 
@@ -17,9 +17,18 @@ def _(ranker: SequenceRanker, sequences: Sequences, themes: Sequences | None = N
     time = [] if ranker.event_time is None else ranker.event_time.trainable_weights
     return {
         "embedding": Part(_embedded(ranker, sequences), ranker.embed.trainable_weights + time),
+        **_similarity(ranker.candidate_numbers.similarity, sequences),
         **parts(ranker.sequence, sequences, themes),
         "head": Part(sequences.asked * _of_a_candidate(ranker.head), ranker.head.trainable_weights),
     }
+
+
+def _similarity(similarity: HistorySimilarity | None, sequences: Sequences) -> dict[str, Part]:
+    """Every event adds a vector and an aged one to a sum a level; every candidate multiplies with both."""
+    if similarity is None:
+        return {}
+    of_one = similarity.output_dim * similarity.dim
+    return {"similarity": Part((sequences.events + sequences.asked) * of_one, [])}
 
 
 def _embedded(ranker: SequenceRanker, sequences: Sequences) -> float:

@@ -7,6 +7,7 @@ from mos_tf.layers.fusion import Fusion
 from mos_tf.layers.mixture_of_sequence import Mixed, MixtureOfSequence, Routing
 from mos_tf.layers.piecewise_linear import PiecewiseLinearEmbedding
 from mos_tf.layers.short_term_expert import ShortTermExpert
+from mos_tf.layers.similarity import HistorySimilarity
 from mos_tf.layers.theme_experts import ThemeExperts
 from mos_tf.layers.theme_router import ThemeRouter
 
@@ -15,6 +16,7 @@ __all__ = [
     "EmbeddingRouter",
     "Fusion",
     "HistoryAffinity",
+    "HistorySimilarity",
     "Mixed",
     "MixtureOfSequence",
     "PiecewiseLinearEmbedding",

@@ -1,15 +1,15 @@
 """`HistoryAffinity`: how much, and how recently, a history matches a candidate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from mos_tf.encoders.base import like
-from mos_tf.ragged import Rows, join_sums, row_lengths
+from mos_tf.ragged import Rows, row_lengths
 from mos_tf.ragged.backend import at_most, take
-from mos_tf.ragged.join import MatchedSums, sums_by_number
+from mos_tf.ragged.join import Join, join
 
 SECONDS_PER_DAY = 86_400.0
 NEVER = 999.0  # days since "the last match" where there is none
@@ -120,13 +120,13 @@ class HistoryAffinity(keras.layers.Layer):
         for side, ids in (("history_ids", event_ids), ("candidate_ids", candidate_ids)):
             for name in self.levels:
                 _check_integers(f"{side}[{name!r}]", ids[name])
-        event_rows = ages.ids
         days = ops.maximum(ops.cast(ages.values, "float32"), 0.0) / SECONDS_PER_DAY
         decayed = [ops.exp(-days / scale) for scale in self.time_scales]
         values = ops.stack([ops.ones_like(days), *decayed], axis=1)
         lengths = take(ops.cast(row_lengths(ages.splits), "float32"), candidate_rows)
 
-        def features(matched: MatchedSums) -> Any:
+        def features(joined: Join) -> Any:
+            matched = joined.matched(values, days)
             sums, count = matched.sums, matched.sums[:, 0]
             return ops.stack(
                 [
@@ -138,14 +138,8 @@ class HistoryAffinity(keras.layers.Layer):
                 axis=1,
             )
 
-        def level(name: str) -> Any:
-            wanted, unknown = candidate_ids[name], self.unknown_ids.get(name)
-            known = wanted if unknown is None else ops.where(wanted == unknown, -1, wanted)
-            return features(join_sums(event_ids[name], event_rows, known, candidate_rows, values, days))
-
-        # Every event of a row matches at "all", which needs no join.
-        everything = features(sums_by_number(event_rows, candidate_rows, ages.num_rows + 1, values, days))
-        return ops.concatenate([everything, *map(level, self.levels)], axis=1)
+        levels = joins(self.levels, ages, event_ids, candidate_ids, candidate_rows, self.unknown_ids)
+        return ops.concatenate([features(joined) for joined in levels], axis=1)
 
     def compute_output_spec(
         self,
@@ -164,6 +158,33 @@ class HistoryAffinity(keras.layers.Layer):
             "time_scales": list(self.time_scales),
             "unknown_ids": self.unknown_ids,
         }
+
+
+def joins(
+    levels: Sequence[str],
+    ages: Rows,
+    event_ids: Mapping[str, Any],
+    candidate_ids: Mapping[str, Any],
+    candidate_rows: Any,
+    unknown_ids: Mapping[str, int],
+) -> Iterator[Join]:
+    """Joins flat candidates with the events that match them: first with every event of their row, then at each level.
+
+    Args:
+        levels: names of the levels after "all".
+        ages: R histories of N events.
+        event_ids: level → int [N].
+        candidate_ids: level → int [M].
+        candidate_rows: int [M].
+        unknown_ids: level → the id that matches nothing.
+    """
+    event_rows = ages.ids
+    # Every event of a row matches at "all", which needs no sorting.
+    yield Join(event_rows, candidate_rows, ages.num_rows + 1)
+    for level in levels:
+        wanted, unknown = candidate_ids[level], unknown_ids.get(level)
+        known = wanted if unknown is None else ops.where(wanted == unknown, -1, wanted)
+        yield join(event_ids[level], event_rows, known, candidate_rows)
 
 
 def _in_rows_of(reference: Rows, whose: str, name: str, ids: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import eigsh, svds
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
@@ -134,6 +134,8 @@ def positive_pmi(counts: sparse.csr_matrix) -> sparse.csr_matrix:
 
     PMI_ab = max(0, log(p_ab / (p_a q_b)) · C_ab / (C_ab + 0.3))        q ∝ p^0.75
     """
+    if not counts.nnz:
+        return counts
     coo = counts.tocoo()
     total = coo.data.sum()
     marginal = np.asarray(counts.sum(axis=1)).ravel() / total
@@ -153,6 +155,28 @@ def token_embeddings(information: sparse.csr_matrix, dim: int, seed: int) -> np.
     embeddings = np.zeros((information.shape[0], dim), np.float32)
     # svds orders by rising singular value; the largest come first here.
     embeddings[:, :rank] = (left * np.sqrt(singular))[:, ::-1]
+    return _unit_rows(embeddings, information)
+
+
+def similar_vectors(information: sparse.csr_matrix, dim: int, seed: int) -> np.ndarray:
+    """Returns vectors whose products approximate the information of a pair, of unit length, float32 [V, dim].
+
+    Rows of U Λ^½ of the largest eigenvalues of (PMI + PMIᵀ) / 2, none below 0: what a negative one explains are tokens
+    that avoid each other, which the singular values of `token_embeddings` cannot tell from ones that attract each
+    other. Zeros where a token has no information.
+    """
+    size, found = information.shape[0], np.zeros((information.shape[0], dim), np.float32)
+    if information.nnz:
+        rank = min(dim, size - 1)
+        start = np.random.default_rng(seed).standard_normal(size)
+        with threadpool_limits(1):
+            values, vectors = eigsh((information + information.T) / 2, k=rank, which="LA", v0=start)
+        found[:, :rank] = (vectors * np.sqrt(np.maximum(values, 0.0)))[:, ::-1]  # eigsh orders by rising eigenvalue
+    return _unit_rows(found, information)
+
+
+def _unit_rows(embeddings: np.ndarray, information: sparse.csr_matrix) -> np.ndarray:
+    """Returns rows of unit length, zeros for those of tokens without information."""
     has_row = np.asarray(information.sum(axis=1)).ravel() > 0
     norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
     return np.where(has_row[:, None] & (norms > 1e-8), embeddings / np.maximum(norms, 1e-8), 0.0).astype(np.float32)

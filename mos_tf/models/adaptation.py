@@ -2,28 +2,32 @@
 
 from collections.abc import Callable, Iterable
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from mos_tf.errors import DataError
-from mos_tf.features import CANDIDATE, HISTORY, REQUEST_TIME, TIMESTAMP, USER_ID
-from mos_tf.layers.sessions import SESSION_GAP
+from mos_tf.features import CANDIDATE, ITEM_ID, USER_ID
+from mos_tf.layers import HistorySimilarity
+from mos_tf.layers.co_occurrence import cut_sessions
+from mos_tf.models.early_events import EarlyEvents, early_events, theme_runs
 from mos_tf.models.scoring import ScoringModel
 
 MAX_CANDIDATES = 200_000
+MAX_EVENTS = 1_000_000  # of the first users, whose order is that of hashes
 
 
 def adapt_ranker(ranker: ScoringModel, batches: Iterable, theme_start: int | None = None) -> None:
     """Sets a ranker's themes, priors and quantiles from (features, label) of training requests, and says so."""
-    if ranker.router and (ranker.found_themes or not ranker.router.adapted):
-        sessions, tokens = theme_sessions(batches, ranker.spec.theme_token, ranker.session_gap, theme_start)
-        ranker.router.adapt(sessions, tokens)
-        ranker.found_themes = True
-        print(
-            f"{ranker.name}: adapted {'/'.join(map(str, ranker.router.num_themes))} themes of "
-            f"{ranker.spec.theme_token} on {len(tokens):,} events in {len(np.unique(sessions)):,} sessions",
-            flush=True,
-        )
+    similarity = ranker.candidate_numbers.similarity
+    if similarity is not None or _looks_for_themes(ranker):
+        names = {ITEM_ID, *([ranker.spec.theme_token] if ranker.router else [])}
+        early = early_events(batches, sorted(names), theme_start)
+        sessions = cut_sessions(early.users, early.times, ranker.session_gap)
+        if _looks_for_themes(ranker):
+            _find_themes(ranker, sessions, early.ids[ranker.spec.theme_token])
+        if similarity is not None:
+            _find_vectors(ranker, similarity, sessions, early)
     priors = ranker.candidate_numbers.priors
     if priors is not None:
         priors.forget()
@@ -38,51 +42,37 @@ def adapt_ranker(ranker: ScoringModel, batches: Iterable, theme_start: int | Non
     print(f"{ranker.name}: adapted quantiles of {numbers.shape[1]} numbers on {len(numbers):,} candidates", flush=True)
 
 
-def theme_sessions(
-    batches: Iterable, token: str, session_gap: int = SESSION_GAP, theme_start: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the sessions that themes are found in, each once though requests repeat a user's events.
+def _looks_for_themes(ranker: ScoringModel) -> bool:
+    return ranker.router is not None and (ranker.found_themes or not ranker.router.adapted)
 
-    Of each user only the history of the earliest training request counts, and of that only events before
-    `theme_start`, so that routing is known before the first training target.
 
-    Args:
-        batches: (features, label) of training requests.
-        token: name of the theme token.
-        session_gap: seconds without an event after which a new session begins.
-        theme_start: UTC seconds; default the first training request's time.
+def _find_themes(ranker: ScoringModel, sessions: np.ndarray, tokens: np.ndarray) -> None:
+    ranker.router.adapt(sessions, tokens)
+    ranker.found_themes = True
+    print(
+        f"{ranker.name}: adapted {'/'.join(map(str, ranker.router.num_themes))} themes of "
+        f"{ranker.spec.theme_token} on {len(tokens):,} events in {len(np.unique(sessions)):,} sessions",
+        flush=True,
+    )
 
-    Returns:
-        (sessions, tokens): int64 [N], sessions unique over users.
 
-    Raises:
-        DataError: the requests carry no timestamps, or no history at all.
-    """
-    earliest: dict[int, tuple[int, np.ndarray, np.ndarray]] = {}
-    for features, _ in batches:
-        if HISTORY + TIMESTAMP not in features:
-            raise DataError(
-                f"themes are found in sessions, which {HISTORY + TIMESTAMP} tells. Received: {sorted(features)}"
-            )
-        splits = features[HISTORY + TIMESTAMP].row_splits.numpy()
-        times = features[HISTORY + TIMESTAMP].flat_values.numpy()
-        tokens = features[HISTORY + token].flat_values.numpy()
-        users, moments = features[USER_ID].numpy().tolist(), features[REQUEST_TIME].numpy().tolist()
-        for row, (user, moment) in enumerate(zip(users, moments, strict=True)):
-            if user not in earliest or moment < earliest[user][0]:
-                part = slice(splits[row], splits[row + 1])
-                earliest[user] = (moment, times[part], tokens[part])
-    if not earliest:
-        raise DataError("themes are found in training requests. Received: an empty dataset")
-    start = min(moment for moment, _, _ in earliest.values()) if theme_start is None else theme_start
-    # Ordered by user, so that the themes do not depend on the order of the requests.
-    histories = [(times[times < start], tokens[times < start]) for _, (_, times, tokens) in sorted(earliest.items())]
-    lengths = [len(times) for times, _ in histories]
-    times = np.concatenate([times for times, _ in histories])
-    new_user = np.zeros(len(times), bool)
-    new_user[[start for start, length in zip(np.cumsum([0, *lengths[:-1]]), lengths, strict=True) if length]] = True
-    sessions = np.cumsum(new_user | (np.diff(times, prepend=times[:1]) > session_gap))
-    return sessions, np.concatenate([tokens for _, tokens in histories])
+def _find_vectors(
+    ranker: ScoringModel, similarity: HistorySimilarity, sessions: np.ndarray, early: EarlyEvents
+) -> None:
+    """Finds vectors of items that occur together in a session or in a theme's subsequence of a history."""
+    events = slice(MAX_EVENTS)
+    themes = np.zeros(len(early.users), np.int64)
+    if ranker.router is not None:
+        coarsest = int(np.argmin(ranker.router.num_themes))
+        themes = keras.ops.convert_to_numpy(ranker.router.table)[early.ids[ranker.spec.theme_token], coarsest]
+    runs = theme_runs(early.users[events], themes[events])
+    items = early.ids[ITEM_ID][events]
+    similarity.adapt(np.concatenate([sessions[events], sessions[-1:].max(initial=0) + 1 + runs]), np.tile(items, 2))
+    print(
+        f"{ranker.name}: adapted vectors of {similarity.num_known:,} of {similarity.num_items - 1:,} items on "
+        f"{len(items):,} events",
+        flush=True,
+    )
 
 
 def number_sample(batches: Iterable, numbers: Callable[[dict], tf.Tensor]) -> np.ndarray:

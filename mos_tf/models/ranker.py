@@ -48,6 +48,7 @@ class SequenceRanker(ScoringModel):
         time_scales: of `HistoryAffinity`, in days.
         affinity_levels: where matches are counted, of `"item_id"`, the categorical item features and `"theme_K"` for
             each resolution K; default everywhere, `()` for no affinity.
+        similarity: whether matches are compared with the candidate, too, at the same levels (`HistorySimilarity`).
         time_features: whether events carry their age and the gap before them (`EventTimeEmbedding`).
         priors: whether the tower of numbers sees `LabelPriors`, for requests without popularity of their own.
         cross_layers: of `RankingHead`.
@@ -91,6 +92,7 @@ class SequenceRanker(ScoringModel):
         embedding_learning_scale: float = 1.0,
         time_scales: tuple[float, float] = (21.0, 90.0),
         affinity_levels: Sequence[str] | None = None,
+        similarity: bool = True,
         time_features: bool = False,
         priors: bool = False,
         cross_layers: int = 0,
@@ -147,6 +149,7 @@ class SequenceRanker(ScoringModel):
             time_scales,
             priors,
             affinity_levels,
+            similarity,
             name="candidate_numbers",
         )
         self.head = RankingHead(cross_layers=cross_layers, name="head", dtype=self.dtype_policy)
@@ -257,6 +260,7 @@ class SequenceRanker(ScoringModel):
             "embedding_learning_scale": self.embed.learning_scale,
             "time_scales": list(self.time_scales),
             "affinity_levels": None if self.affinity_levels is None else list(self.affinity_levels),
+            "similarity": self.candidate_numbers.similarity is not None,
             "time_features": self.event_time is not None,
             "priors": self.candidate_numbers.priors is not None,
             "cross_layers": self.head.cross_layers,
@@ -267,7 +271,7 @@ class SequenceRanker(ScoringModel):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Any = None) -> "SequenceRanker":
-        config = dict(config)
+        config = {"similarity": False, **config}  # files of before there was any have none
         for name in ("sequence", "dtype", "item_table"):
             if config[name] is not None:
                 config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
-from mos_tf.datasets.config import RequestConfig
+from mos_tf.datasets.config import RequestConfig, Split
 from mos_tf.datasets.generator.config import GeneratorConfig
 from mos_tf.errors import DataError
 from mos_tf.features import FeatureSpec
@@ -73,9 +73,11 @@ class StudyConfig(BaseModel):
         source: where the events come from.
         spec: the features of the requests.
         requests: how events become requests.
+        max_requests: of each split, drawn evenly over all users, whose histories stay whole; default all.
         min_count: by feature, how often a string must occur in training requests to have an id of its own.
         time_scales: of affinity, in days.
         hierarchy: columns of the items coarser than the theme token, from coarse to fine.
+        rows: of the tables, those that this study has; default all.
         budget: see `Budget`.
     """
 
@@ -86,9 +88,11 @@ class StudyConfig(BaseModel):
     source: Annotated[CompleteJourney | Generated | Directory, Field(discriminator="kind")]
     spec: FeatureSpec
     requests: RequestConfig
+    max_requests: dict[Split, PositiveInt] = {}
     min_count: dict[str, PositiveInt] = {}
     time_scales: tuple[PositiveFloat, PositiveFloat] = (21.0, 90.0)
     hierarchy: tuple[str, ...] = ()
+    rows: tuple[str, ...] | None = None
     budget: Budget = Budget()
 
     @property

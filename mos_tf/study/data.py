@@ -90,7 +90,8 @@ def prepare(config: StudyConfig, directory: Path, sources: Path) -> StudyData:
             vocabularies = count_vocabularies(files["train"], config.spec, config.min_count)
             for split in SPLITS:
                 loaded = load_requests(files[split], config.spec, vocabularies, 1024)
-                Requests.collect(loaded).save(out / f"{split}.npz")
+                drawn = Requests.collect(loaded).drawn(config.max_requests.get(split), config.requests.seed)
+                drawn.save(out / f"{split}.npz")
             for name, vocabulary in vocabularies.items():
                 vocabulary.save(out / f"{name}.txt")
             items = find_table(log, "items")

@@ -26,11 +26,13 @@ class Numbers(NamedTuple):
 
     Attributes:
         affinity: float32 [M, 5 · (1 + levels)], see `HistoryAffinity`.
+        similarity: float32 [M, 2 · levels], see `HistorySimilarity`.
         features: float32 [M, F], numeric features of candidates and requests.
         priors: float32 [M, 2 · levels], see `LabelPriors`; of training candidates out of fold.
     """
 
     affinity: np.ndarray
+    similarity: np.ndarray
     features: np.ndarray
     priors: np.ndarray
 
@@ -46,12 +48,14 @@ def numbers_of(data: StudyData, levels: Levels, seed: int) -> dict[str, Numbers]
     """
     ranker = _VARIANTS[levels].make(data, MeanPooling, seed)
     ranker.adapt(data.train.batches(_ADAPTED))
-    assert ranker.affinity is not None and ranker.candidate_numbers.priors is not None
-    affinity, priors = ranker.affinity.output_dim, ranker.candidate_numbers.priors.output_dim
+    numbers = ranker.candidate_numbers
+    assert numbers.affinity is not None and numbers.similarity is not None and numbers.priors is not None
+    affinity, similarity = numbers.affinity.output_dim, numbers.similarity.output_dim
+    ends = [affinity, affinity + similarity, -numbers.priors.output_dim]
 
     def of(requests: Requests, training: bool) -> Numbers:
         batches = [ranker.numbers(features, training).numpy() for features, _ in requests.batches(_ADAPTED)]
-        return Numbers(*np.split(np.concatenate(batches), [affinity, -priors], axis=1))
+        return Numbers(*np.split(np.concatenate(batches), ends, axis=1))
 
     return {name: of(requests, training=name == "train") for name, requests in splits_of(data).items()}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from mos_tf.datasets.adapters.adapt import adapt
-from mos_tf.datasets.config import RequestConfig, SplitTimes
+from mos_tf.datasets.config import RequestConfig, Split, SplitTimes
 from mos_tf.datasets.files import find_table
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, TIMESTAMP, Feature, FeatureSpec
@@ -15,6 +15,7 @@ from mos_tf.layers.affinity import SECONDS_PER_DAY
 from mos_tf.study.config import Directory, StudyConfig
 
 _TRAINS_AFTER, _VALIDATES_AFTER, _TESTS_AFTER = 0.5, 0.8, 0.9  # shares of the events; the first half is history
+_MAX_REQUESTS: dict[Split, int] = {"train": 30_000, "eval": 5_000, "test": 12_000}
 _TIME_SCALES = (0.06, 0.25)  # of the log's time: 21 and 90 days of a year
 
 
@@ -54,6 +55,7 @@ def study_of(path: Path, directory: Path) -> StudyConfig:
             max_history=256,
             negatives="exposed" if pq.read_metadata(directory / "exposures.parquet").num_rows else "sampled",
         ),
+        max_requests=_MAX_REQUESTS,
         time_scales=tuple(scale * days for scale in _TIME_SCALES),
     )
 

@@ -1,10 +1,11 @@
 """Which cells a budget pays for: encoders, rows, seeds and trials, and what it leaves out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mos_tf.cli import is_installed
+from mos_tf.datasets.config import SPLITS, Split
 from mos_tf.study.config import StudyConfig
 from mos_tf.study.peers import PEERS
 from mos_tf.study.variants import ABLATIONS, CLAIMED, VARIANTS
@@ -31,6 +32,7 @@ class Plan:
         trials: learning rates tried with the first seed; the best on validation is kept for the others.
         steps: of a training; None: those of the study.
         max_users: at most so many users; None: those of the study.
+        max_requests: at most so many requests of each split.
     """
 
     encoders: tuple[str, ...]
@@ -39,6 +41,7 @@ class Plan:
     trials: int
     steps: int | None = None
     max_users: int | None = None
+    max_requests: dict[Split, int] = field(default_factory=dict)
 
     def limited(self, config: StudyConfig) -> StudyConfig:
         """Returns the study with the plan's limits."""
@@ -49,6 +52,7 @@ class Plan:
             update={
                 "budget": budget.model_copy(update={"learning_rates": rates, "steps": self.steps or budget.steps}),
                 "requests": config.requests.model_copy(update={"max_users": min(users, default=None)}),
+                "max_requests": _smaller(config.max_requests, self.max_requests),
             }
         )
 
@@ -78,6 +82,11 @@ _FLOORS = ("popularity", "logistic regression")
 _BOOSTING = ("gradient boosting, own affinity", "gradient boosting, learned themes")
 
 
+def _smaller(one: dict[Split, int], other: dict[Split, int]) -> dict[Split, int]:
+    limits = {split: [of[split] for of in (one, other) if split in of] for split in SPLITS}
+    return {split: min(numbers) for split, numbers in limits.items() if numbers}
+
+
 def _seeds(rows: Sequence[str], claimed: int, others: int) -> dict[str, int]:
     return {row: claimed if row in CLAIMED else others for row in rows}
 
@@ -94,9 +103,10 @@ PLANS = {
         dict.fromkeys((*_FLOORS, *_BOOSTING), 1),
         trials=1,
         steps=100,
-        max_users=200,
+        max_users=400,
+        max_requests={"train": 6400, "eval": 1000, "test": 3000},
     ),
-    Preset.HOUR: Plan(("SDIM", "Mamba4Rec"), _seeds(list(CLAIMED), 3, 3), _peers(), trials=1, steps=300, max_users=600),
+    Preset.HOUR: Plan(("SDIM", "Mamba4Rec"), dict.fromkeys(CLAIMED, 3), _peers(), trials=1, steps=200, max_users=1200),
     Preset.NIGHT: Plan(ENCODERS_OF_THE_TABLES, _seeds(list(VARIANTS), 5, 3), _peers(), trials=2),
 }
 ABLATION_PLAN = Plan(("SDIM",), dict.fromkeys(ABLATIONS, 3), {}, trials=1)

@@ -49,7 +49,9 @@ def _change(job: Job, **fields: int) -> Job:
 
 
 def _has(data: StudyData, row: str) -> bool:
-    """Whether the items have what a row groups by."""
+    """Whether the study wants a row, and the items have what it groups by."""
+    if data.config.rows is not None and row not in data.config.rows:
+        return False
     columns = {"truth": ("true_theme",), "hierarchy": data.config.hierarchy}.get(VARIANTS[row].grouping)
     return columns is None or any(data.group_of(data.spec.theme_token, column) is not None for column in columns)
 

@@ -35,6 +35,13 @@ class Requests:
                 parts.setdefault(key, []).append(value)
         return cls({key: tf.concat(values, axis=0) for key, values in parts.items()})
 
+    def drawn(self, number: int | None, seed: int) -> Self:
+        """Returns so many requests drawn evenly, in their order; all where there are no more, or None is asked for."""
+        if number is None or number >= len(self):
+            return self
+        rows = np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False))
+        return type(self)({key: tf.gather(value, rows) for key, value in self.columns.items()})
+
     def save(self, path: Path) -> None:
         """Writes plain arrays (`.npz`)."""
         arrays = {}

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -23,7 +24,8 @@ ENCODERS: dict[str, Callable[[], SequenceEncoder]] = {
     "DIN": DIN,
     "SDIM": SDIM,
     "TWIN": TWIN,
-    "TransAct": TransAct,
+    # It encodes a history anew for every candidate, in time quadratic in the events.
+    "TransAct": partial(TransAct, max_events=50, num_layers=1),
     "Mamba4Rec": Mamba4Rec,
     "HSTU": HSTU,
 }

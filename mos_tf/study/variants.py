@@ -7,7 +7,7 @@ from typing import Any, Literal
 from mos_tf import MixtureOfSequence, SequenceRanker
 from mos_tf.encoders import SequenceEncoder
 from mos_tf.features import ITEM_ID, FeatureSpec
-from mos_tf.models.adaptation import theme_sessions
+from mos_tf.models.early_events import theme_sessions
 from mos_tf.moe import DSelectK, ExpertChoice, GShard
 from mos_tf.study.data import StudyData
 from mos_tf.study.groupings import route_by, table_of

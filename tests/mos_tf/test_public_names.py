@@ -26,6 +26,7 @@ PUBLIC = {
         "EmbeddingRouter",
         "Fusion",
         "HistoryAffinity",
+        "HistorySimilarity",
         "Mixed",
         "MixtureOfSequence",
         "PiecewiseLinearEmbedding",

@@ -114,12 +114,13 @@ def test_a_ranker_adds_the_projections_of_numbers_and_the_head():
     ids = {name: vocabulary.num_ids for name, vocabulary in vocabularies().items()}
     ranker = SequenceRanker(SPEC, ids, DIN(num_heads=2), embedding_dim=4)
     spent = cost(ranker, [100], 3).multiply_adds
-    assert list(spent) == ["embedding", "encoder", "head"]
+    assert list(spent) == ["embedding", "similarity", "encoder", "head"]
     assert spent["embedding"] == 100 * 4  # the price of an event
     assert spent["encoder"] == total(DIN(num_heads=2), [100], 3)
-    # 16 numbers: affinity to all, item and category, 5 each, and popularity; 16 bins, 8 wide. The second tower sees
-    # the product, the candidate, 4 of evidence and the store.
-    numbers = 16 * 16 * 8 + 16 * 16 + (16 * 9 * 128 + 128 * 128 + 128)
+    assert spent["similarity"] == (100 + 3) * 64 * 2 * 2  # plain and aged, of all events and those of the category
+    # 20 numbers: affinity to all, item and category, 5 each, similarity to all and category, 2 each, and popularity; 16
+    # bins, 8 wide. The second tower sees the product, the candidate, 4 of evidence and the store.
+    numbers = 20 * 16 * 8 + 20 * 16 + (20 * 9 * 128 + 128 * 128 + 128)
     assert spent["head"] == 3 * (numbers + (4 + 4 + 4 + 4) * 64 + 64)
 
 

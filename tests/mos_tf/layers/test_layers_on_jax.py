@@ -17,7 +17,7 @@ def answers() -> dict[str, np.ndarray]:
     import keras
 
     from mos_tf.encoders import DIN
-    from mos_tf.layers import HistoryAffinity, MixtureOfSequence
+    from mos_tf.layers import HistoryAffinity, HistorySimilarity, MixtureOfSequence
     from mos_tf.ragged import Rows
 
     case = Case.random((3, 0, 70, 1, 33), (2, 3, 1, 1, 2), seed=11)
@@ -49,6 +49,9 @@ def answers() -> dict[str, np.ndarray]:
     routed = (themes[:, column], router(wanted)[:, column])
     own = apart.theme_expert.encode(Rows(history, splits), candidates, rows, routed, seconds)
     affinity = HistoryAffinity(["token"]).match(Rows(seconds, splits), {"token": tokens}, {"token": wanted}, rows)
+    similarity = HistorySimilarity(TOKENS + 1, ["token"], dim=4)
+    similarity.vectors.assign(np.random.default_rng(1).normal(size=(TOKENS + 1, 4)))
+    similar = similarity.match(Rows(seconds, splits), tokens, wanted, {"token": tokens}, {"token": wanted}, rows)
     by_session = router.session_themes(tokens, keras.ops.cumsum(keras.ops.cast(tokens == 0, splits.dtype)))
     return {
         name: np.asarray(value)
@@ -60,6 +63,7 @@ def answers() -> dict[str, np.ndarray]:
             "themes": themes,
             "session_themes": by_session,
             "affinity": affinity,
+            "similarity": similar,
         }.items()
     }
 

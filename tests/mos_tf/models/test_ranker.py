@@ -8,8 +8,6 @@ import tensorflow as tf
 
 from mos_tf import FeatureSpec, MixtureOfSequence, SequenceRanker
 from mos_tf.encoders import DIN
-from mos_tf.errors import DataError
-from mos_tf.models.adaptation import theme_sessions
 from mos_tf.models.first_stage import FirstStage
 from mos_tf.moe import GShard
 from tests.support.ranked_requests import SPEC, planted_dataset, planted_requests, vocabularies
@@ -167,28 +165,6 @@ def test_a_feature_without_num_ids_is_named():
         SequenceRanker(SPEC, {"item_id": 10})
 
 
-def test_themes_come_from_each_users_earliest_history_before_the_first_target():
-    ragged = lambda rows: tf.ragged.constant(rows, dtype=tf.int64)  # noqa: E731
-    hour = 3600
-    batch = {
-        "user_id": tf.constant([2, 1, 2], tf.int64),
-        "request_time": tf.constant([50 * hour, 20 * hour, 90 * hour], tf.int64),
-        "history_timestamp": ragged([[hour, hour, 5 * hour, 30 * hour], [2 * hour], [80 * hour]]),
-        "history_category": ragged([[0, 1, 2, 3], [4], [5]]),
-    }
-    sessions, tokens = theme_sessions([(batch, None)], "category")
-    # User 1 first; of user 2 the earlier request, and of that what precedes hour 20: the first target.
-    assert tokens.tolist() == [4, 0, 1, 2]
-    assert sessions.tolist() == [1, 2, 2, 3]
-
-
-def test_themes_without_timestamps_or_requests_are_refused():
-    with pytest.raises(DataError, match="history_timestamp"):
-        theme_sessions([({"user_id": tf.constant([1])}, None)], "category")
-    with pytest.raises(DataError, match="empty dataset"):
-        theme_sessions([], "category")
-
-
 def test_event_dropout_changes_training_but_not_scoring(trained):
     features, _ = next(iter(planted_dataset(batch_size=8)))
     np.testing.assert_array_equal(trained(features).flat_values, trained(features).flat_values)
@@ -234,9 +210,16 @@ def test_affinity_is_counted_at_the_levels_that_are_named(levels, tmp_path):
     features, _ = next(iter(planted_dataset()))
     kept = [level for level in every.affinity.levels if level in levels]
     assert ranker.affinity.levels == tuple(kept)
-    blocks = [slice(5 * (1 + i), 5 * (2 + i)) for i, level in enumerate(every.affinity.levels) if level in levels]
-    theirs = every.numbers(features).numpy()
-    expected = np.concatenate([theirs[:, :5], *(theirs[:, block] for block in blocks), theirs[:, -1:]], axis=1)
+    assert ranker.candidate_numbers.similarity.levels == tuple(level for level in kept if level != "item_id")
+    counted, compared, popularity = np.split(every.numbers(features).numpy(), [every.affinity.output_dim, -1], axis=1)
+
+    def of(numbers, layer):
+        """The numbers of "all" and of the levels that are kept."""
+        blocks = np.split(numbers, 1 + len(layer.levels), axis=1)
+        return [blocks[0], *(block for level, block in zip(layer.levels, blocks[1:], strict=True) if level in levels)]
+
+    similar = of(compared, every.candidate_numbers.similarity)
+    expected = np.concatenate([*of(counted, every.affinity), *similar, popularity], axis=1)
     np.testing.assert_array_equal(ranker.numbers(features), expected)
     ranker.save(tmp_path / "ranker.keras")
     again = keras.models.load_model(tmp_path / "ranker.keras")

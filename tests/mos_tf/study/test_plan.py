@@ -22,6 +22,9 @@ def test_a_smaller_plan_says_what_it_leaves_out():
 def test_limits_never_make_a_study_larger():
     config, plan = named("complete-journey-sampled"), PLANS[Preset.MINUTES]
     limited = plan.limited(config)
-    assert limited.requests.max_users == min(config.requests.max_users, plan.max_users)
+    assert limited.requests.max_users == plan.max_users
+    assert limited.max_requests == {"train": 6400, "eval": 1000, "test": 3000}
+    few = config.model_copy(update={"max_requests": {"test": 10}})
+    assert plan.limited(few).max_requests == {"train": 6400, "eval": 1000, "test": 10}
     assert limited.budget.learning_rates == config.budget.learning_rates[:1]
     assert PLANS[Preset.NIGHT].limited(config) == config

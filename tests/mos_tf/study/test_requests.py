@@ -18,6 +18,17 @@ def test_requests_come_back_from_disk_as_they_were(study_data, tmp_path):
     assert equal(Requests.load(tmp_path / "requests.npz"), study_data.test)
 
 
+def test_requests_drawn_are_some_of_all_in_their_order(study_data):
+    times = study_data.test.columns["request_time"].numpy()
+    drawn = study_data.test.drawn(9, seed=1)
+    where = np.flatnonzero(np.isin(times, drawn.columns["request_time"].numpy()))
+    assert len(drawn) == 9 and len(where) >= 9
+    rows = [int(np.flatnonzero(times == time)[0]) for time in drawn.columns["request_time"].numpy()]
+    assert equal(Requests({k: tf.gather(v, rows) for k, v in study_data.test.columns.items()}), drawn)
+    assert equal(study_data.test.drawn(9, seed=1), drawn) and not equal(study_data.test.drawn(9, seed=2), drawn)
+    assert study_data.test.drawn(10**6, seed=1) is study_data.test.drawn(None, seed=1) is study_data.test
+
+
 def test_batches_in_order_hold_every_request_once(study_data):
     assert equal(Requests.collect(study_data.test.batches(7)), study_data.test)
 

@@ -13,7 +13,7 @@ from mos_tf.errors import DataError
 from mos_tf.features import Feature, FeatureSpec
 from mos_tf.layers import ThemeRouter
 from mos_tf.layers.co_occurrence import find_themes
-from mos_tf.models.adaptation import theme_sessions
+from mos_tf.models.early_events import theme_sessions
 from mos_tf.request import Request
 from mos_tf.vocabulary import Vocabulary
 from tfx_pipeline.beam import themes
