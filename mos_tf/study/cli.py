@@ -32,6 +32,9 @@ def quality(
         Path | None, typer.Option(help="A log of yours instead: an events file, or a directory with one.")
     ] = None,
     budget: Annotated[str, typer.Option(help="How much time: minutes, hour or night, on 2 cores.")] = "minutes",
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="Of the budget's encoders, this one alone; repeatable.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Directory for data, cells and the report.")] = Path("build/study"),
     processes: _PROCESSES = 2,
 ) -> None:
@@ -56,6 +59,8 @@ def quality(
     if budget not in list(Preset):
         raise MosError(f"a budget is one of {[*map(str, Preset)]}. Received: {budget!r}")
     plan = PLANS[Preset(budget)]
+    if encoder:
+        plan = plan.only(encoder)
     left_out = plan.left_out(PLANS[Preset.NIGHT])
     console = Console()
     for what in left_out:

@@ -60,7 +60,7 @@ class Budget(BaseModel):
     batch_size: PositiveInt = 64
     validations: PositiveInt = 4
     learning_rates: tuple[PositiveFloat, ...] = (0.001, 0.003)
-    first_stage_epochs: PositiveInt = 4
+    first_stage_epochs: PositiveInt = 6
     embedding_dim: PositiveInt = 32
 
 
@@ -94,6 +94,11 @@ class StudyConfig(BaseModel):
     hierarchy: tuple[str, ...] = ()
     rows: tuple[str, ...] | None = None
     budget: Budget = Budget()
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether it is known how probable each candidate was to be clicked: made logs know it of their lists."""
+        return isinstance(self.source, Generated) and self.requests.negatives == "exposed"
 
     @property
     def fingerprint(self) -> str:

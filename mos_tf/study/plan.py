@@ -1,11 +1,12 @@
 """Which cells a budget pays for: encoders, rows, seeds and trials, and what it leaves out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from mos_tf.cli import is_installed
 from mos_tf.datasets.config import SPLITS, Split
+from mos_tf.errors import MosError
 from mos_tf.study.config import StudyConfig
 from mos_tf.study.peers import PEERS
 from mos_tf.study.variants import ABLATIONS, CLAIMED, VARIANTS
@@ -55,6 +56,19 @@ class Plan:
                 "max_requests": _smaller(config.max_requests, self.max_requests),
             }
         )
+
+    def only(self, encoders: Sequence[str]) -> "Plan":
+        """Returns the plan with these encoders of its own alone.
+
+        Raises:
+            MosError: one that the plan has not.
+        """
+        if unknown := set(encoders) - set(self.encoders):
+            raise MosError(
+                f"the encoders of this budget are {list(self.encoders)}. Received: {sorted(unknown)}; "
+                "choose some of them, or a larger budget"
+            )
+        return replace(self, encoders=tuple(encoders))
 
     def left_out(self, full: "Plan") -> list[str]:
         """Says in words what a larger plan has that this one has not."""
@@ -106,7 +120,7 @@ PLANS = {
         max_users=400,
         max_requests={"train": 6400, "eval": 1000, "test": 3000},
     ),
-    Preset.HOUR: Plan(("SDIM", "Mamba4Rec"), dict.fromkeys(CLAIMED, 3), _peers(), trials=1, steps=200, max_users=1200),
+    Preset.HOUR: Plan(("SDIM", "Mamba4Rec"), dict.fromkeys(CLAIMED, 3), _peers(), trials=1, max_users=5000),
     Preset.NIGHT: Plan(ENCODERS_OF_THE_TABLES, _seeds(list(VARIANTS), 5, 3), _peers(), trials=2),
 }
 ABLATION_PLAN = Plan(("SDIM",), dict.fromkeys(ABLATIONS, 3), {}, trials=1)

@@ -33,7 +33,7 @@ def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int) 
     data = prepare(config, directory / "data", SOURCES)
     rows: dict[Job, int] = {Peer(name=name, seed=0): number for name, number in plan.peers.items()}
     for encoder in plan.encoders:
-        kept = {row: number for row, number in plan.seeds_of.items() if _has(data, row)}
+        kept = {row: number for row, number in plan.seeds_of.items() if has_row(data, row)}
         rows |= {Cell(encoder=encoder, variant=row, seed=0): number for row, number in kept.items()}
     trials = [_change(job, trial=trial) for job in rows for trial in range(plan.trials)]
     tried = iter(_run("trials", trials, directory, processes))
@@ -48,7 +48,7 @@ def _change(job: Job, **fields: int) -> Job:
     return job.model_copy(update=fields)
 
 
-def _has(data: StudyData, row: str) -> bool:
+def has_row(data: StudyData, row: str) -> bool:
     """Whether the study wants a row, and the items have what it groups by."""
     if data.config.rows is not None and row not in data.config.rows:
         return False

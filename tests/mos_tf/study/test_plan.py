@@ -1,5 +1,10 @@
+import pytest
+
+from mos_tf.errors import MosError
 from mos_tf.study.config import named
+from mos_tf.study.data import StudyData
 from mos_tf.study.plan import ENCODERS_OF_THE_TABLES, PLANS, Preset
+from mos_tf.study.quality import has_row
 from mos_tf.study.variants import CLAIMED, VARIANTS
 
 
@@ -28,3 +33,23 @@ def test_limits_never_make_a_study_larger():
     assert plan.limited(few).max_requests == {"train": 6400, "eval": 1000, "test": 10}
     assert limited.budget.learning_rates == config.budget.learning_rates[:1]
     assert PLANS[Preset.NIGHT].limited(config) == config
+
+
+def test_a_plan_of_some_encoders_leaves_the_others_out():
+    full = PLANS[Preset.NIGHT]
+    some = full.only(["TWIN"])
+    assert some.encoders == ("TWIN",) and some.seeds_of == full.seeds_of
+    assert some.left_out(full) == ["encoders: SDIM, TransAct, Mamba4Rec"]
+
+
+def test_an_encoder_that_a_plan_has_not_is_named():
+    with pytest.raises(MosError, match=r"are \['SDIM'\]. Received: \['TWIN'\]; choose some of them, or a larger"):
+        PLANS[Preset.MINUTES].only(["SDIM", "TWIN"])
+
+
+def test_a_study_has_the_rows_that_it_names(study_data):
+    named_rows = study_data.config.model_copy(update={"rows": ("MoS",)})
+    study = StudyData(study_data.directory)
+    study.config = named_rows
+    assert [row for row in VARIANTS if has_row(study, row)] == ["MoS"]
+    assert "MoS + affinity, hierarchy" not in [row for row in VARIANTS if has_row(study_data, row)]
