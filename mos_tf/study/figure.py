@@ -3,49 +3,64 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from matplotlib.ticker import MaxNLocator
+
 from mos_tf.insight.figures.style import ACCENT, CONTRAST, FULL, INK, QUIET, Chart, bare, new_figure, styled
 from mos_tf.study.differences import difference
-from mos_tf.study.tables import Grid, runs_of
+from mos_tf.study.tables import OURS, Grid, runs_of
 
-_WITHOUT = {"plain": "as published, without affinity", "plain + affinity": "with the affinity of item and categories"}
+_KINDS = {"plain": "no affinity", "plain + affinity": "with affinity"}
+_MARKERS = "osD^v<>PXp*h"
+_OF_AFFINITY = " + affinity"
 
 
 @styled
 def trade_off(grid: Grid, title: str) -> Chart:
     """Draws what rows gain in AUC over the plain encoder against their multiply-adds, relative to it.
 
-    Gains are means over seeds with 95 % intervals over users. One panel is of rows without affinity, one of those with.
+    Gains are means over seeds with 95 % intervals over users. A column is an encoder; above are the rows without
+    affinity, below those with. A row of the tables has one marker everywhere, told in the legend.
     """
-    panels = [plain for plain in _WITHOUT if any(plain in rows for rows in grid.values())]
-    figure = new_figure(FULL, 90 + 300 * len(panels))
+    encoders = [encoder for encoder in grid if encoder]
+    kinds = [plain for plain in _KINDS if any(plain in grid[encoder] for encoder in encoders)]
+    figure = new_figure(FULL, 110 + 250 * len(kinds))
+    panels = figure.subplots(len(kinds), len(encoders), squeeze=False, sharex=True, sharey="row")
+    shown: dict[str, Any] = {}  # row → what the legend draws
     told = []
-    for axes, plain in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
-        for encoder, rows in grid.items():
-            if encoder and plain in rows:
-                told += _draw(axes, encoder, plain, rows)
-        axes.axhline(0, color=QUIET, linewidth=1)
-        axes.set_title(f"{title}: {_WITHOUT[plain]}")
-        axes.set_xlabel(f"multiply-adds of a request, {plain} = 1")
-        axes.set_ylabel("AUC gained")
-        axes.margins(x=0.12, y=0.15)
-        bare(axes, grid="y")
+    for plain, line in zip(kinds, panels, strict=True):
+        for encoder, axes in zip(encoders, line, strict=True):
+            axes.axhline(0, color=QUIET, linewidth=1)
+            (plain_encoder,) = axes.plot(1, 0, "|", color=INK, markersize=9)
+            shown.setdefault("plain", plain_encoder)
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.set_title(f"{encoder}, {_KINDS[plain]}", fontsize=10)
+            axes.margins(x=0.2, y=0.15)
+            bare(axes, grid="y")
+            if plain in grid[encoder]:
+                told += _draw(axes, encoder, plain, grid[encoder], shown)
+        line[0].set_ylabel("AUC gained")
+    figure.suptitle(title, color=INK)
+    figure.supxlabel("multiply-adds of a request, those of the plain encoder = 1", fontsize=9)
+    figure.legend(shown.values(), shown, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return Chart(figure, f"{title}. AUC gained: {', '.join(told)}.")
 
 
-def _draw(axes: Any, encoder: str, plain: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+def _draw(
+    axes: Any, encoder: str, plain: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], shown: dict[str, Any]
+) -> list[str]:
     base, told = rows[plain], []
     for row, runs in rows.items():
-        if row == plain or ("+ affinity" in row) != ("+ affinity" in plain):
+        if row == plain or (_OF_AFFINITY in row) != (_OF_AFFINITY in plain):
             continue
         gain = difference(runs_of(runs), runs_of(base), "auc")
         price = runs[0]["price"]["multiply_adds"] / base[0]["price"]["multiply_adds"]
-        ours = row in ("MoS", "MoS + affinity")
-        colour = ACCENT if ours else CONTRAST if "MoS" in row else QUIET
+        name = row.replace(_OF_AFFINITY, "")
+        marker = _MARKERS[(list(shown).index(name) if name in shown else len(shown)) % len(_MARKERS)]
+        colour = ACCENT if row in OURS.values() else CONTRAST if "MoS" in row else QUIET
         interval = [[gain.value - gain.lower], [gain.upper - gain.value]]
-        axes.errorbar(price, gain.value, yerr=interval, fmt="o", color=colour, ecolor=colour, markersize=7, zorder=3)
-        axes.annotate(
-            f"{encoder}, {row.replace(' + affinity', '')}", (price, gain.value), xytext=(6, 3),
-            textcoords="offset points", fontsize=8, color=INK,
-        )  # fmt: skip
+        drawn = axes.errorbar(
+            price, gain.value, yerr=interval, fmt=marker, color=colour, ecolor=colour, markersize=6, zorder=3
+        )
+        shown.setdefault(name, drawn)
         told.append(f"{encoder} {row} {gain.value:+.4f}")
     return told
