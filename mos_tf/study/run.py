@@ -1,8 +1,9 @@
 """Runs the cells of a study in processes of their own; what is written already is not run again."""
 
 import multiprocessing
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from mos_tf.errors import MosError
@@ -51,21 +52,32 @@ def best_trial(results: Sequence[Result]) -> int:
 
 
 def _run(cells: list[Job], data_dir: Path, results_dir: Path, processes: int, told: Told | None) -> None:
-    pool = ProcessPoolExecutor(
-        processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=worker.begin,
-        initargs=(data_dir,),
-        max_tasks_per_child=_CELLS_PER_PROCESS,
-    )
-    with pool:
-        running = {pool.submit(worker.run, cell, results_dir): cell for cell in cells}
+    waiting = deque(cells)
+    with ThreadPoolExecutor(processes) as threads:
+        running = [threads.submit(_work_off, waiting, data_dir, results_dir, told) for _ in range(processes)]
         for done in as_completed(running):
-            cell = running[done]
-            if error := done.exception():
-                pool.shutdown(cancel_futures=True)
-                raise CellError(
-                    f"a model could not be trained. Received: {cell.title}, seed {cell.seed}: {error}"
-                ) from error
-            if told:
-                told(cell, read_result(results_dir / cell.file_name))
+            done.result()
+
+
+def _work_off(waiting: deque[Job], data_dir: Path, results_dir: Path, told: Told | None) -> None:
+    """Runs waiting cells in one process at a time, a new one every few cells.
+
+    An executor of several processes that replaces its own (`max_tasks_per_child`) hangs when they end together.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    while waiting:
+        with ProcessPoolExecutor(1, spawn, worker.begin, (data_dir,)) as process:
+            for _ in range(_CELLS_PER_PROCESS):
+                try:
+                    cell = waiting.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                try:
+                    process.submit(worker.run, cell, results_dir).result()
+                except Exception as error:
+                    waiting.clear()
+                    raise CellError(
+                        f"a model could not be trained. Received: {cell.title}, seed {cell.seed}: {error}"
+                    ) from error
+                if told:
+                    told(cell, read_result(results_dir / cell.file_name))
