@@ -51,7 +51,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["mos_tf", "mos_tf.*", "tfx_pipeline", "tfx_pipeline.*", "serving", "serving.*"]),
-    package_data={"": ["*.css", "*.j2", "*.pbtxt", "configs/*.yaml"]},
+    package_data={"": ["*.css", "*.j2", "*.pbtxt", "check.json", "configs/*.yaml"]},
     install_requires=BASE,
     extras_require={
         "data": DATA,

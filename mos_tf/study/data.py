@@ -19,10 +19,12 @@ from mos_tf.datasets.vocabularies import count_vocabularies
 from mos_tf.features import ITEM_ID, FeatureSpec
 from mos_tf.study.config import CompleteJourney, Directory, Generated, StudyConfig
 from mos_tf.study.requests import Requests
+from mos_tf.study.truth import true_probabilities
 from mos_tf.vocabulary import Vocabulary
 
 CONFIG = "study.json"
-_TRUE_THEME = "true_theme"
+TRUE_THEME = "true_theme"
+_TRUTH = "truth.npz"
 
 
 class StudyData:
@@ -65,6 +67,14 @@ class StudyData:
         """Requests that results are of."""
         return Requests.load(self.directory / "test.npz")
 
+    @cached_property
+    def truth(self) -> dict[str, np.ndarray] | None:
+        """The true probability of each candidate of `"validation"` and `"test"`, [M]; None where nobody knows it."""
+        if not self.config.has_truth:
+            return None
+        with np.load(self.directory / _TRUTH, allow_pickle=False) as truth:
+            return dict(truth)
+
     def group_of(self, token: str, column: str) -> np.ndarray | None:
         """Returns the group in an items' column of each known id of a token, int [ids]; None where it is not known."""
         return self.groups.get(f"{token}/{column}")
@@ -81,8 +91,7 @@ def prepare(config: StudyConfig, directory: Path, sources: Path) -> StudyData:
     Raises:
         DataError: the log cannot be read, or does not become requests.
     """
-    made = directory / CONFIG
-    if not (made.is_file() and made.read_text(encoding="utf-8") == config.model_dump_json(indent=1)):
+    if not _is_made(config, directory):
         log = _log(config, sources)
         with replacing(directory, marker=CONFIG) as out:
             convert(log, out / "requests", config.spec, config.requests)
@@ -97,8 +106,21 @@ def prepare(config: StudyConfig, directory: Path, sources: Path) -> StudyData:
             items = find_table(log, "items")
             table = read_table(items).to_pandas() if items else pd.DataFrame({ITEM_ID: []})
             np.savez_compressed(out / "groups.npz", **_groups(config, table, vocabularies))  # type: ignore[arg-type]
+            if config.has_truth:
+                limits, seed = config.max_requests, config.requests.seed
+                validation = true_probabilities(log, files["eval"], limits.get("eval"), seed)
+                test = true_probabilities(log, files["test"], limits.get("test"), seed)
+                np.savez_compressed(out / _TRUTH, validation=validation, test=test)
             (out / CONFIG).write_text(config.model_dump_json(indent=1), encoding="utf-8")
     return StudyData(directory)
+
+
+def _is_made(config: StudyConfig, directory: Path) -> bool:
+    """Whether the directory holds the data of the study, the truth included where there is one."""
+    made = directory / CONFIG
+    if config.has_truth and not (directory / _TRUTH).is_file():
+        return False
+    return made.is_file() and made.read_text(encoding="utf-8") == config.model_dump_json(indent=1)
 
 
 def _log(config: StudyConfig, sources: Path) -> Path:
@@ -122,7 +144,7 @@ def _groups(config: StudyConfig, items: pd.DataFrame, vocabularies: Mapping[str,
     """Returns, for each token and column, the group that most of the token's items are in."""
     groups = {}
     for token in {ITEM_ID, config.spec.theme_token}:
-        for column in {*config.hierarchy, _TRUE_THEME, config.spec.theme_token} & set(items.columns):
+        for column in {*config.hierarchy, TRUE_THEME, config.spec.theme_token} & set(items.columns):
             known = vocabularies[token].tokens
             counted = items.groupby([items[token].astype(str), column], observed=True).size()
             most = counted.sort_values(kind="stable").groupby(level=0).tail(1).reset_index(level=1)[column]

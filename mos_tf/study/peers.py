@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from mos_tf.cli import is_installed
 from mos_tf.study.cell import write_result
 from mos_tf.study.data import StudyData
 from mos_tf.study.dcn import deep_cross_network
@@ -30,6 +31,7 @@ class Method:
         scores: (data, seed, trial) → scores of the validation and of the test candidates, float [M] each.
         by_chance: whether a seed makes a difference; else one run is enough.
         package: what must be installed for it, with `mos-tf[bench]`.
+        made: whether only a made log, whose truth is known, has it.
         probabilities: whether scores are probabilities of the label; else only their order counts.
     """
 
@@ -37,6 +39,11 @@ class Method:
     by_chance: bool = False
     probabilities: bool = True
     package: str | None = None
+    made: bool = False
+
+    def can_score(self, data: StudyData) -> bool:
+        """Whether its package is installed, and the data knows what it takes."""
+        return (not self.package or is_installed(self.package)) and (not self.made or data.config.has_truth)
 
 
 def mean_pooled_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:
@@ -44,6 +51,12 @@ def mean_pooled_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndar
     ranker = Variant("own", None).make(data, MeanPooling, seed)
     train(ranker, data, seed, trial)
     return scores_of(ranker, data.validation), scores_of(ranker, data.test)
+
+
+def true_probabilities(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the true click probabilities of the validation and test candidates, [M] each: no ranker can do better."""
+    assert data.truth is not None
+    return data.truth["validation"], data.truth["test"]
 
 
 # In the order of the tables. There are as many trials of each as of the rankers.
@@ -60,6 +73,7 @@ PEERS: dict[str, Method] = {
     "gradient boosting, learned themes + priors": Method(partial(gradient_boosting, "learned themes", priors=True)),
     "MLP of the mean-pooled history + affinity": Method(mean_pooled_network, by_chance=True),
     "DCN (TensorFlow Recommenders)": Method(deep_cross_network, by_chance=True, package="tensorflow-recommenders"),
+    "true probabilities": Method(true_probabilities, made=True),
 }
 
 

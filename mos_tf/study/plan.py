@@ -1,6 +1,6 @@
 """Which cells a budget pays for: encoders, rows, seeds and trials, and what it leaves out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -29,7 +29,7 @@ class Plan:
     Args:
         encoders: names of `ENCODERS`.
         seeds_of: row → number of seeds, 0, 1, …; rows that carry a claim have more.
-        peers: name of `PEERS` → number of seeds.
+        peers: name of `PEERS` → number of seeds; those that the data or the machine cannot have are passed over.
         trials: learning rates tried with the first seed; the best on validation is kept for the others.
         steps: of a training; None: those of the study.
         max_users: at most so many users; None: those of the study.
@@ -84,7 +84,7 @@ class Plan:
             told.append(f"tuning: {full.trials - self.trials} of {full.trials} trials")
         if self.steps or self.max_users:
             told.append(f"size: {self.steps or 'all'} steps, {self.max_users or 'all'} users at most")
-        if absent := [name for name, method in PEERS.items() if method.package and not is_installed(method.package)]:
+        if absent := [name for name in full.peers if (package := PEERS[name].package) and not is_installed(package)]:
             told.append(f'not installed: {", ".join(absent)}; pip install "mos-tf[bench]"')
         return told
 
@@ -93,6 +93,7 @@ _SMALL = ("plain + affinity", "MoS + affinity", "capacity control + affinity", "
 
 
 _FLOORS = ("popularity", "logistic regression")
+_TRUTH = "true probabilities"
 _BOOSTING = ("gradient boosting, own affinity", "gradient boosting, learned themes")
 
 
@@ -106,15 +107,19 @@ def _seeds(rows: Sequence[str], claimed: int, others: int) -> dict[str, int]:
 
 
 def _peers() -> dict[str, int]:
-    installed = {name: method for name, method in PEERS.items() if not method.package or is_installed(method.package)}
-    return {name: 3 if method.by_chance else 1 for name, method in installed.items()}
+    return {name: 3 if method.by_chance else 1 for name, method in PEERS.items()}
+
+
+def _ablated(preset: Preset, rows: Iterable[str], seeds: int) -> Plan:
+    """Returns the ablations of a budget, whose study is that of its tables: the cells of one are those of the other."""
+    return replace(PLANS[preset], encoders=("SDIM",), seeds_of=dict.fromkeys(rows, seeds), peers={_TRUTH: 1})
 
 
 PLANS = {
     Preset.MINUTES: Plan(
         ("SDIM",),
         dict.fromkeys(_SMALL, 3),
-        dict.fromkeys((*_FLOORS, *_BOOSTING), 1),
+        dict.fromkeys((*_FLOORS, *_BOOSTING, _TRUTH), 1),
         trials=1,
         steps=100,
         max_users=400,
@@ -123,4 +128,15 @@ PLANS = {
     Preset.HOUR: Plan(("SDIM", "Mamba4Rec"), dict.fromkeys(CLAIMED, 3), _peers(), trials=1, max_users=5000),
     Preset.NIGHT: Plan(ENCODERS_OF_THE_TABLES, _seeds(list(VARIANTS), 5, 3), _peers(), trials=2),
 }
-ABLATION_PLAN = Plan(("SDIM",), dict.fromkeys(ABLATIONS, 3), {}, trials=1)
+_WITH_TRUTH = (*ABLATIONS, "MoS + affinity, true themes")
+# In minutes a ranker without affinity would still be where it began.
+_TELLING = (
+    "MoS + affinity", "without the global expert", "without the short-term expert", "without the theme expert",
+    "affinity alone", "affinity of items and categories", "learned on from co-occurrence", "8 themes",
+    "MoS + affinity, true themes",
+)  # fmt: skip
+ABLATION_PLANS = {
+    Preset.MINUTES: _ablated(Preset.MINUTES, _TELLING, seeds=1),
+    Preset.HOUR: _ablated(Preset.HOUR, _WITH_TRUTH, seeds=1),
+    Preset.NIGHT: _ablated(Preset.NIGHT, _WITH_TRUTH, seeds=3),
+}

@@ -4,10 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from mos_tf.datasets.requests import POPULARITY
-from mos_tf.features import CANDIDATE, HISTORY, ITEM_ID, REQUEST_TIME, USER_ID
+from mos_tf.features import CANDIDATE, HISTORY, ITEM_ID, USER_ID
 from mos_tf.study.data import StudyData
 from mos_tf.study.numbers import splits_of
 from mos_tf.study.requests import Requests
@@ -46,8 +45,7 @@ def log_popularity(data: StudyData) -> dict[str, np.ndarray]:
 
 def _latest_events(requests: Requests) -> pd.DataFrame:
     """Returns `user` and `item` of every event before each user's latest request."""
-    users, times = requests.columns[USER_ID].numpy(), requests.columns[REQUEST_TIME].numpy()
-    latest = pd.Series(times).groupby(users).idxmax().to_numpy()
-    histories = tf.gather(requests.columns[HISTORY + ITEM_ID], latest)
-    rows = np.repeat(users[latest], histories.row_lengths().numpy())
-    return pd.DataFrame({"user": rows, "item": histories.flat_values.numpy()})
+    latest = requests.latest()
+    histories = latest.columns[HISTORY + ITEM_ID]
+    users = np.repeat(latest.columns[USER_ID].numpy(), histories.row_lengths().numpy())
+    return pd.DataFrame({"user": users, "item": histories.flat_values.numpy()})

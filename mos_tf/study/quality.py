@@ -9,14 +9,17 @@ from mos_tf.study.cell import Cell, Result
 from mos_tf.study.config import StudyConfig
 from mos_tf.study.data import StudyData, prepare
 from mos_tf.study.peer import Peer
+from mos_tf.study.peers import PEERS
 from mos_tf.study.plan import Plan
 from mos_tf.study.run import Job, best_trial, run_cells
-from mos_tf.study.variants import VARIANTS
+from mos_tf.study.variants import ROWS, VARIANTS
 
 SOURCES = Path("build/data")
 
 
-def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int) -> list[Result]:
+def run_study(
+    config: StudyConfig, plan: Plan, directory: Path, processes: int, sources: Path = SOURCES
+) -> list[Result]:
     """Returns the results that the tables show: of each row one run a seed, all with the trial best on validation.
 
     Args:
@@ -24,14 +27,17 @@ def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int) 
         plan: which cells and peers.
         directory: gets, by the study's fingerprint, `data` and one JSON a run; what is there is not made again.
         processes: at a time.
+        sources: where fetched and made logs are kept.
 
     Raises:
         DataError: the log cannot be read.
         CellError: a cell raised.
     """
     directory = directory / config.fingerprint
-    data = prepare(config, directory / "data", SOURCES)
-    rows: dict[Job, int] = {Peer(name=name, seed=0): number for name, number in plan.peers.items()}
+    data = prepare(config, directory / "data", sources)
+    rows: dict[Job, int] = {
+        Peer(name=name, seed=0): number for name, number in plan.peers.items() if PEERS[name].can_score(data)
+    }
     for encoder in plan.encoders:
         kept = {row: number for row, number in plan.seeds_of.items() if has_row(data, row)}
         rows |= {Cell(encoder=encoder, variant=row, seed=0): number for row, number in kept.items()}
@@ -49,10 +55,10 @@ def _change(job: Job, **fields: int) -> Job:
 
 
 def has_row(data: StudyData, row: str) -> bool:
-    """Whether the study wants a row, and the items have what it groups by."""
-    if data.config.rows is not None and row not in data.config.rows:
+    """Whether the study wants a row of the tables, and the items have what a row groups by."""
+    if data.config.rows is not None and row in VARIANTS and row not in data.config.rows:
         return False
-    columns = {"truth": ("true_theme",), "hierarchy": data.config.hierarchy}.get(VARIANTS[row].grouping)
+    columns = {"truth": ("true_theme",), "hierarchy": data.config.hierarchy}.get(ROWS[row].grouping)
     return columns is None or any(data.group_of(data.spec.theme_token, column) is not None for column in columns)
 
 

@@ -6,16 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mos_tf.study import tables
+from mos_tf.study import ablations, tables
 from mos_tf.study.config import StudyConfig
-from mos_tf.study.differences import difference, pooled
+from mos_tf.study.differences import pooled
 from mos_tf.study.figure import trade_off
 from mos_tf.study.measures import RESAMPLED, RESAMPLES
 from mos_tf.study.provenance import commit, machine, versions
 
+Results = Sequence[Mapping[str, Any]]
+
 
 def write_report(
-    config: StudyConfig, results: Sequence[Mapping[str, Any]], out: Path, *, command: str, left_out: Sequence[str]
+    config: StudyConfig, results: Results, out: Path, *, command: str, left_out: Sequence[str]
 ) -> list[Path]:
     """Writes `<study>.json`, `<study>.md` and `<study>.png` and returns their paths.
 
@@ -26,55 +28,89 @@ def write_report(
         command: how to repeat it.
         left_out: what the budget did not pay for, in words.
     """
-    out.mkdir(parents=True, exist_ok=True)
     grid = tables.grid_of(results)
-    paths = [out / f"{config.name}{suffix}" for suffix in (".json", ".md", ".png")]
-    provenance = {
+    provenance = provenance_of(command, _seconds(results), left_out)
+    chart = trade_off(grid, config.title)
+    picture = out / f"{config.name}.png"
+    page = _page(config.title, grid, tables.comparisons(grid), provenance) + f"![{chart.alt}]({picture.name})\n"
+    content = _content(config, results, tables.comparisons(grid), provenance)
+    paths = write_pages(out / config.name, content, page)
+    chart.png(picture, dpi=110)
+    return [*paths, picture]
+
+
+def write_ablations(
+    config: StudyConfig, results: Results, out: Path, *, command: str, left_out: Sequence[str]
+) -> list[Path]:
+    """Writes `<study>-ablations.json` and `<study>-ablations.md` and returns their paths; see `write_report`."""
+    grid = tables.grid_of(results)
+    compared = ablations.comparisons(grid)
+    provenance = provenance_of(command, _seconds(results), left_out)
+    page = _page(f"{config.title}: one change at a time", grid, compared, provenance)
+    return write_pages(out / f"{config.name}-ablations", _content(config, results, compared, provenance), page)
+
+
+def write_pages(path: Path, content: Mapping[str, Any], page: str) -> list[Path]:
+    """Writes a JSON and a page in Markdown, and returns their paths.
+
+    Args:
+        path: of both, without a suffix.
+        content: of the JSON.
+        page: the other.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    paths = [path.with_name(path.name + suffix) for suffix in (".json", ".md")]
+    paths[0].write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    paths[1].write_text(page, encoding="utf-8")
+    return paths
+
+
+def provenance_of(command: str, seconds: float, left_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Returns how to repeat what was measured, with what it was measured, and what it took."""
+    return {
         "command": command,
         "commit": commit(),
         "machine": machine(),
         "versions": versions("tensorflow", "keras", "scikit-learn", "numpy"),
-        "cell_seconds": round(sum(result["seconds"] for result in results)),
+        "cell_seconds": round(seconds),
         "left_out": list(left_out),
     }
-    paths[0].write_text(json.dumps(_content(config, results, grid, provenance), indent=1) + "\n", encoding="utf-8")
-    chart = trade_off(grid, config.title)
-    chart.png(paths[2], dpi=110)
-    paths[1].write_text(_page(config, grid, provenance, paths[2].name, chart.alt), encoding="utf-8")
-    return paths
 
 
-def _content(
-    config: StudyConfig, results: Sequence[Mapping[str, Any]], grid: tables.Grid, provenance: Mapping[str, Any]
-) -> dict[str, Any]:
-    compared = [
-        {
-            "comparison": name,
-            **{metric: asdict(difference(tables.runs_of(a), tables.runs_of(b), metric)) for metric in RESAMPLED},
-        }
-        for name, a, b in tables.comparisons(grid)
-    ]
-    compared += [
-        {"comparison": name, **{metric: asdict(pooled(pairs, metric)) for metric in RESAMPLED}}
-        for name, pairs in tables.pooled_comparisons(grid)
-    ]
-    cells = [{key: value for key, value in result.items() if key != "resampled"} for result in results]
-    return {**provenance, "study": config.model_dump(mode="json"), "differences": compared, "cells": cells}
-
-
-def _page(config: StudyConfig, grid: tables.Grid, provenance: Mapping[str, Any], picture: str, alt: str) -> str:
+def heading(title: str, provenance: Mapping[str, Any]) -> str:
+    """Returns the title of a page and where its numbers come from."""
     made, hours = provenance["machine"], provenance["cell_seconds"] / 3600
     left_out = "".join(f"- left out: {what}\n" for what in provenance["left_out"])
     return (
-        f"# {config.title}\n\n"
+        f"# {title}\n\n"
         f"`{provenance['command']}`, commit {provenance['commit'] or 'unknown'}, "
         f"{made['cores']} cores of {made['cpu']}, {hours:.1f} hours of one core.\n\n{left_out}\n"
+    )
+
+
+def _page(title: str, grid: tables.Grid, compared: Sequence[tables.Comparison], provenance: Mapping[str, Any]) -> str:
+    return (
+        f"{heading(title, provenance)}"
         f"## Quality and price\n\n"
         "Test requests; mean ± standard deviation over seeds. Multiply-adds of a request with all its candidates; "
         "milliseconds beside other processes, to be compared within a table only.\n\n"
         f"{tables.quality_table(grid)}\n"
         f"## Differences\n\n"
         f"Paired by seed; in brackets the 95 % interval over users ({RESAMPLES} resamples).\n\n"
-        f"{tables.difference_table(grid)}\n"
-        f"![{alt}]({picture})\n"
+        f"{tables.difference_table(compared)}\n"
     )
+
+
+def _content(
+    config: StudyConfig, results: Results, compared: Sequence[tables.Comparison], provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    differences = [
+        {"comparison": name, **{metric: asdict(pooled(pairs, metric)) for metric in RESAMPLED}}
+        for name, pairs in compared
+    ]
+    cells = [{key: value for key, value in result.items() if key != "resampled"} for result in results]
+    return {**provenance, "study": config.model_dump(mode="json"), "differences": differences, "cells": cells}
+
+
+def _seconds(results: Results) -> float:
+    return sum(result["seconds"] for result in results)

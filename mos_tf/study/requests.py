@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
-from mos_tf.features import LABEL, USER_ID
+from mos_tf.features import LABEL, REQUEST_TIME, USER_ID
 
 Columns = Mapping[str, tf.Tensor | tf.RaggedTensor]
 _SPLITS = "/splits"
@@ -39,8 +40,12 @@ class Requests:
         """Returns so many requests drawn evenly, in their order; all where there are no more, or None is asked for."""
         if number is None or number >= len(self):
             return self
-        rows = np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False))
-        return type(self)({key: tf.gather(value, rows) for key, value in self.columns.items()})
+        return self._taken(np.sort(np.random.default_rng(seed).choice(len(self), number, replace=False)))
+
+    def latest(self) -> Self:
+        """Returns each user's latest request: its history is all there is of the user, as far back as it reaches."""
+        times = pd.Series(self.columns[REQUEST_TIME].numpy())
+        return self._taken(times.groupby(self.columns[USER_ID].numpy()).idxmax().to_numpy())
 
     def save(self, path: Path) -> None:
         """Writes plain arrays (`.npz`)."""
@@ -76,6 +81,9 @@ class Requests:
         if shuffled_by is not None:
             dataset = dataset.shuffle(len(self), seed=shuffled_by)
         return dataset.batch(batch_size).map(self._rows).prefetch(2)
+
+    def _taken(self, rows: np.ndarray) -> Self:
+        return type(self)({key: tf.gather(value, rows) for key, value in self.columns.items()})
 
     def _rows(self, rows: tf.Tensor) -> tuple[dict, tf.RaggedTensor]:
         features = {key: tf.gather(value, rows) for key, value in self.columns.items()}

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from mos_tf.study.differences import Difference, Runs, difference, pooled
+from mos_tf.study.differences import Difference, Runs, pooled
 from mos_tf.study.measures import RESAMPLED
 
 Result = Mapping[str, Any]
 Grid = dict[str, dict[str, list[Result]]]  # encoder → row → runs, one a seed
+Comparison = tuple[str, list[tuple[Runs, Runs]]]  # name, and the pairs of rows whose differences are its mean
 
 OURS = {"plain": "MoS", "plain + affinity": "MoS + affinity"}
 
@@ -26,6 +27,11 @@ def grid_of(results: Iterable[Result]) -> Grid:
 def runs_of(results: Iterable[Result]) -> Runs:
     """Returns the values on resampled users, by seed."""
     return {result["seed"]: result["resampled"] for result in results}
+
+
+def title(encoder: str, variant: str) -> str:
+    """Returns what a row is called."""
+    return f"{encoder}: {variant}" if encoder else variant
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -45,7 +51,7 @@ def quality_table(grid: Grid) -> str:
             tests, prices = ([result[part] for result in results] for part in ("test", "price"))
             rows.append(
                 [
-                    f"{encoder}: {variant}" if encoder else variant,
+                    title(encoder, variant),
                     str(len(results)),
                     *(_spread([test[name] for test in tests if name in test], 4) for name in ("auc", "gauc")),
                     *(
@@ -60,39 +66,29 @@ def quality_table(grid: Grid) -> str:
     return markdown(header, rows)
 
 
-def difference_table(grid: Grid) -> str:
-    """Returns how much better ours is than every other row with as much affinity, and than the peers."""
+def difference_table(compared: Iterable[Comparison]) -> str:
+    """Returns how much better the first row of each comparison is than the second; what is pooled is bold."""
     header = ["", *(f"{metric.upper()} {kind}" for metric in RESAMPLED for kind in ("difference", "relative, %"))]
     rows = []
-    for name, ours, theirs in comparisons(grid):
-        compared = [difference(runs_of(ours), runs_of(theirs), metric) for metric in RESAMPLED]
-        rows.append([name, *(cell for d in compared for cell in _told(d))])
-    for name, pairs in pooled_comparisons(grid):
-        compared = [pooled(pairs, metric) for metric in RESAMPLED]
-        rows.append([f"**{name}**", *(cell for d in compared for cell in _told(d))])
+    for name, pairs in compared:
+        differences = [pooled(pairs, metric) for metric in RESAMPLED]
+        rows.append([f"**{name}**" if len(pairs) > 1 else name, *(cell for d in differences for cell in _told(d))])
     return markdown(header, rows)
 
 
-def comparisons(grid: Grid) -> list[tuple[str, list[Result], list[Result]]]:
-    """Returns (name, our runs, their runs) of every row to compare ours with, encoder by encoder."""
-    found = []
+def comparisons(grid: Grid) -> list[Comparison]:
+    """Returns ours and every row to compare it with: encoder by encoder, then those of several encoders pooled."""
+    found, over_encoders = [], defaultdict(list)
     for encoder, variants in grid.items():
         for ours, other in _pairs(variants):
-            found.append((f"{encoder}: {ours} − {other}", variants[ours], variants[other]))
+            pair = (runs_of(variants[ours]), runs_of(variants[other]))
+            found.append((f"{encoder}: {ours} − {other}", [pair]))
+            over_encoders[f"all encoders: {ours} − {other}"].append(pair)
         if encoder and OURS["plain + affinity"] in variants:
             ours = OURS["plain + affinity"]
             for peer, results in grid.get("", {}).items():
-                found.append((f"{encoder}: {ours} − {peer}", variants[ours], results))
-    return found
-
-
-def pooled_comparisons(grid: Grid) -> list[tuple[str, list[tuple[Runs, Runs]]]]:
-    """Returns (name, pairs of runs) of every comparison that several encoders have, to be pooled over them."""
-    pairs = defaultdict(list)
-    for encoder, variants in grid.items():
-        for ours, other in _pairs(variants) if encoder else ():
-            pairs[f"all encoders: {ours} − {other}"].append((runs_of(variants[ours]), runs_of(variants[other])))
-    return [(name, found) for name, found in pairs.items() if len(found) > 1]
+                found.append((f"{encoder}: {ours} − {peer}", [(runs_of(variants[ours]), runs_of(results))]))
+    return found + [(name, pairs) for name, pairs in over_encoders.items() if len(pairs) > 1]
 
 
 def _pairs(variants: Iterable[str]) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from mos_tf.study.data import StudyData
 from mos_tf.study.measures import Judge
 from mos_tf.study.price import StepTimes, price
 from mos_tf.study.requests import Requests
-from mos_tf.study.variants import VARIANTS
+from mos_tf.study.variants import ROWS
 
 ENCODERS: dict[str, Callable[[], SequenceEncoder]] = {
     "DIN": DIN,
@@ -43,7 +43,7 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     budget = data.config.budget
     keras.backend.clear_session()
     keras.utils.set_random_seed(cell.seed)
-    ranker = VARIANTS[cell.variant].make(data, ENCODERS[cell.encoder], cell.seed)
+    ranker = ROWS[cell.variant].make(data, ENCODERS[cell.encoder], cell.seed)
     step_seconds = train(ranker, data, cell.seed, cell.trial)
     trained = time.monotonic()
     validation, test = (scores_of(ranker, requests) for requests in (data.validation, data.test))

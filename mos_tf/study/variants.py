@@ -129,3 +129,4 @@ ABLATIONS: dict[str, Variant] = {
     "priors": Variant(ranker={"priors": True}),
     "age of events embedded": Variant(ranker={"time_features": True}),
 }
+ROWS: dict[str, Variant] = {**VARIANTS, **ABLATIONS}  # all that a cell can be of

@@ -13,6 +13,10 @@ from mos_tf.study.cli import app
         (["quality", "netflix"], "Received: 'netflix'"),
         (["quality", "generated-hopping", "--budget", "year"], "Received: 'year'"),
         (["quality", "--events", "nowhere.csv"], "Received: nowhere.csv"),
+        (["routing", "--events", "nowhere.csv"], "Received: nowhere.csv"),
+        (["check", "--results", "."], "Received: none in"),
+        (["ablations"], "Received: study=None, events=None"),
+        (["ablations", "generated-hopping", "--budget", "year"], "Received: 'year'"),
     ],
 )
 def test_a_wrong_question_is_answered_in_one_line(arguments, told, tmp_path, monkeypatch):

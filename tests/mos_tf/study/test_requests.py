@@ -29,6 +29,20 @@ def test_requests_drawn_are_some_of_all_in_their_order(study_data):
     assert study_data.test.drawn(10**6, seed=1) is study_data.test.drawn(None, seed=1) is study_data.test
 
 
+def test_the_latest_request_of_each_user_is_taken_whatever_their_order():
+    requests = Requests(
+        {
+            "user_id": tf.constant([7, 8, 7, 8], tf.int64),
+            "request_time": tf.constant([30, 10, 20, 40], tf.int64),
+            "history_item_id": tf.ragged.constant([[1, 2], [], [3], [4, 5]], dtype=tf.int64),
+            LABEL: tf.ragged.constant([[1.0], [0.0], [0.0, 1.0], [1.0]]),
+        }
+    )
+    latest = requests.latest()
+    assert latest.columns["request_time"].numpy().tolist() == [30, 40]
+    assert latest.columns["history_item_id"].to_list() == [[1, 2], [4, 5]]
+
+
 def test_batches_in_order_hold_every_request_once(study_data):
     assert equal(Requests.collect(study_data.test.batches(7)), study_data.test)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mos_tf.errors import MosError
-from mos_tf.study import quality
+from mos_tf.study import run
 from mos_tf.study.cell import Cell, write_result
 from mos_tf.study.peer import Peer
 from mos_tf.study.plan import Plan
@@ -43,12 +43,21 @@ def test_a_cell_that_fails_is_named_and_the_others_are_kept(study_data, tmp_path
 
 
 @pytest.mark.slow
-def test_a_study_gives_one_result_a_row_and_seed_and_the_same_metrics_again(study_data, tmp_path, monkeypatch):
-    monkeypatch.setattr(quality, "SOURCES", study_data.directory.parent / "sources")
+def test_processes_that_end_together_are_replaced_until_every_cell_is_run(study_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "_CELLS_PER_PROCESS", 1)
+    peers = [Peer(name="popularity", seed=seed) for seed in range(4)]
+    told = []
+    results = run_cells(peers, study_data.directory, tmp_path, processes=2, told=lambda job, _: told.append(job.seed))
+    assert [result["seed"] for result in results] == [0, 1, 2, 3] == sorted(told)
+
+
+@pytest.mark.slow
+def test_a_study_gives_one_result_a_row_and_seed_and_the_same_metrics_again(study_data, tmp_path):
+    sources = study_data.directory.parent / "sources"
     rows = {"plain + affinity": 2, "MoS + affinity": 2, "MoS + affinity, hierarchy": 2}  # the last needs columns
     plan = Plan(("DIN",), rows, {"popularity": 1}, trials=1)
     config = plan.limited(study_data.config)
-    results = run_study(config, plan, tmp_path / "one", processes=2)
+    results = run_study(config, plan, tmp_path / "one", 2, sources)
     expected = [("popularity", 0), *((row, seed) for row in ("plain + affinity", "MoS + affinity") for seed in (0, 1))]
     assert [(result["variant"], result["seed"]) for result in results] == expected
     ours = results[-1]

@@ -1,0 +1,119 @@
+import json
+import shutil
+
+import pytest
+
+from mos_tf.errors import DataError
+from mos_tf.study.check_results import check_results
+from mos_tf.study.config import named
+from mos_tf.study.report import write_ablations, write_report
+from mos_tf.study.routing_figures import Figure
+from mos_tf.study.routing_report import write_routing
+
+
+def result(encoder, variant, seed, auc):
+    metrics = {"auc": auc, "gauc": auc - 0.01}
+    return {
+        "encoder": encoder, "variant": variant, "seed": seed, "trial": 0, "seconds": 1.0,
+        "validation": metrics, "test": metrics,
+        "resampled": {name: [value, value - 0.02, value + 0.02] for name, value in metrics.items()},
+        "price": {"multiply_adds": 1e6, "parameters": 9} if encoder else {},
+    }  # fmt: skip
+
+
+RESULTS = [
+    result("", "popularity", 0, 0.5),
+    *(result(e, row, s, auc + s / 100) for e in ("SDIM", "TWIN") for row, auc in
+      (("plain + affinity", 0.7), ("8 themes", 0.71), ("MoS + affinity", 0.72)) for s in (0, 1)),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    directory, config = tmp_path_factory.mktemp("results"), named("generated-hopping")
+    told = {"command": "mos bench", "left_out": []}
+    write_report(config, RESULTS, directory / "a", **told)
+    write_ablations(config, RESULTS, directory / "a", **told)
+    figures = {("co-occurrence", 8): {"entropy": Figure((0.9, 0.8), 0.7)}}
+    write_routing(config, figures, 9, directory / "b", command="mos bench routing", seconds=1.0)
+    return directory
+
+
+def changed(written, tmp_path, name, change):
+    shutil.copytree(written, tmp_path / "results")
+    path = next((tmp_path / "results").rglob(name))
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return tmp_path / "results"
+
+
+def test_results_as_they_were_written_follow_from_their_cells(written):
+    names = [path.name for path in check_results(written)]
+    assert names == ["generated-hopping-ablations.json", "generated-hopping.json", "generated-hopping-routing.json"]
+
+
+def better_cell(content):
+    content["cells"][1]["test"]["auc"] += 0.001
+
+
+def better_difference(content):
+    content["differences"][0]["auc"]["value"] += 0.001
+
+
+def unknown_comparison(content):
+    content["differences"][0]["comparison"] = "TWIN: MoS + affinity − unheard of"
+
+
+def better_price(content):
+    content["cells"][1]["price"]["multiply_adds"] = 1.0
+
+
+def no_cells(content):
+    del content["cells"]
+
+
+def better_figure(content):
+    content["routings"][0]["figures"]["entropy"]["by_seed"] = [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        (
+            "generated-hopping.json",
+            better_cell,
+            "the difference of SDIM: MoS . affinity − plain . affinity is not that",
+        ),
+        (
+            "generated-hopping.json",
+            better_difference,
+            "the difference of SDIM: MoS . affinity − plain . affinity is not",
+        ),
+        (
+            "generated-hopping.json",
+            unknown_comparison,
+            "the difference of TWIN: MoS . affinity − unheard of is not that",
+        ),
+        ("generated-hopping-ablations.json", better_price, "the table of generated-hopping-ablations.md is not that"),
+        ("generated-hopping-ablations.json", no_cells, "it holds neither cells nor routings"),
+        ("generated-hopping-routing.json", better_figure, "the table of generated-hopping-routing.md is not that"),
+    ],
+)
+def test_a_number_that_was_changed_is_found(written, tmp_path, name, change, problem):
+    with pytest.raises(DataError, match=f"{name}: {problem}") as told:
+        check_results(changed(written, tmp_path, name, change))
+    assert "\n" not in str(told.value)
+
+
+def test_what_cannot_be_read_is_told_in_one_line(written, tmp_path):
+    directory = changed(written, tmp_path, "generated-hopping.json", lambda content: None)
+    next(directory.rglob("generated-hopping.json")).write_text("{")
+    with pytest.raises(DataError, match="JSONDecodeError") as told:
+        check_results(directory)
+    assert "\n" not in str(told.value)
+
+
+def test_a_directory_without_results_says_so(tmp_path):
+    with pytest.raises(DataError, match="Received: none in"):
+        check_results(tmp_path)
