@@ -17,6 +17,7 @@ from mos_tf.datasets.generator.generate import generate
 from mos_tf.datasets.tensors import load_requests
 from mos_tf.datasets.vocabularies import count_vocabularies
 from mos_tf.features import ITEM_ID, FeatureSpec
+from mos_tf.insight.probe import RESOLUTIONS
 from mos_tf.study.config import CompleteJourney, Directory, Generated, StudyConfig
 from mos_tf.study.requests import Requests
 from mos_tf.study.truth import true_probabilities
@@ -51,6 +52,12 @@ class StudyData:
     def ranker_settings(self) -> dict[str, Any]:
         """Arguments that all rankers of the study have."""
         return {"embedding_dim": self.config.budget.embedding_dim, "time_scales": self.config.time_scales}
+
+    @property
+    def num_themes(self) -> tuple[int, ...]:
+        """The default resolutions, without those that have no fewer themes than there are tokens; 2 themes at least."""
+        tokens = self.num_ids[self.spec.theme_token] - 1
+        return tuple(themes for themes in RESOLUTIONS if themes < tokens) or (2,)
 
     @cached_property
     def train(self) -> Requests:

@@ -55,10 +55,17 @@ def _change(job: Job, **fields: int) -> Job:
 
 
 def has_row(data: StudyData, row: str) -> bool:
-    """Whether the study wants a row of the tables, and the items have what a row groups by."""
+    """Whether the study wants a row of the tables, and the items have what a row groups by, and enough of it."""
     if data.config.rows is not None and row in VARIANTS and row not in data.config.rows:
         return False
-    columns = {"truth": ("true_theme",), "hierarchy": data.config.hierarchy}.get(ROWS[row].grouping)
+    variant = ROWS[row]
+    if (
+        (wanted := variant.mixture.get("num_themes"))
+        and variant.grouping == "learned"
+        and wanted > max(data.num_themes)
+    ):
+        return False
+    columns = {"truth": ("true_theme",), "hierarchy": data.config.hierarchy}.get(variant.grouping)
     return columns is None or any(data.group_of(data.spec.theme_token, column) is not None for column in columns)
 
 

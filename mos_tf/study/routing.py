@@ -42,19 +42,19 @@ def judge_routing(data: StudyData, events: RoutedEvents, seeds: int) -> dict[tup
 
 
 def _counted(data: StudyData, sessions: Sessions, seed: int) -> ThemeRouter:
-    router = ThemeRouter(data.num_ids[data.spec.theme_token], seed=seed)
+    router = ThemeRouter(data.num_ids[data.spec.theme_token], data.num_themes, seed=seed)
     router.adapt(*sessions)
     return router
 
 
 def _contrasted(data: StudyData, sessions: Sessions, seed: int) -> ThemeRouter:
-    router = ThemeRouter(data.num_ids[data.spec.theme_token], seed=seed)
+    router = ThemeRouter(data.num_ids[data.spec.theme_token], data.num_themes, seed=seed)
     router.adapt(*sessions, start="random")
     return router
 
 
 def _learned_on(data: StudyData, sessions: Sessions, seed: int) -> ThemeRouter:
-    router = ThemeRouter(data.num_ids[data.spec.theme_token], seed=seed, learn=True)
+    router = ThemeRouter(data.num_ids[data.spec.theme_token], data.num_themes, seed=seed, learn=True)
     router.adapt(*sessions)
     learn(router, data, seed)
     return router

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from mos_tf import MixtureOfSequence, SequenceRanker
 from mos_tf.encoders import SequenceEncoder
-from mos_tf.features import ITEM_ID, FeatureSpec
+from mos_tf.features import ITEM_ID
 from mos_tf.models.early_events import theme_sessions
 from mos_tf.moe import DSelectK, ExpertChoice, GShard
 from mos_tf.study.data import StudyData
@@ -20,8 +20,7 @@ class Variant:
     """One row: what stands around the encoder, and what the ranker knows besides.
 
     Args:
-        affinity: at which levels matches are counted: `"none"`, `"own"` (item and categories) or `"all"` (themes too);
-            or names of levels.
+        affinity: at which levels matches are counted: `"none"`, `"own"` (item and categories), `"themes"` or `"all"`.
         experts: `"mixture"` is `MixtureOfSequence`; `None` leaves the encoder alone; else a counterpart.
         grouping: how the mixture's themes come about.
         token: what is grouped; default the theme token of the data.
@@ -30,7 +29,7 @@ class Variant:
         ranker: arguments of `SequenceRanker`.
     """
 
-    affinity: Literal["none", "own", "all"] | tuple[str, ...] = "all"
+    affinity: Literal["none", "own", "themes", "all"] = "all"
     experts: str | type[SequenceEncoder] | None = "mixture"
     grouping: Grouping = "learned"
     token: str | None = None
@@ -43,12 +42,11 @@ class Variant:
         spec = data.spec if self.token is None else data.spec.model_copy(update={"theme_token": self.token})
         sequence = self._sequence(encoder, data, spec.theme_token, seed)
         settings = {**data.ranker_settings, **self.ranker}
-        return SequenceRanker(spec, data.num_ids, sequence, affinity_levels=self._levels(spec), **settings)
+        return SequenceRanker(spec, data.num_ids, sequence, affinity_levels=self._levels(data), **settings)
 
-    def _levels(self, spec: FeatureSpec) -> tuple[str, ...] | None:
-        if isinstance(self.affinity, tuple):
-            return self.affinity
-        return {"none": (), "own": spec.item_categoricals, "all": None}[self.affinity]
+    def _levels(self, data: StudyData) -> tuple[str, ...] | None:
+        of_themes = tuple(f"theme_{themes}" for themes in data.num_themes)
+        return {"none": (), "own": data.spec.item_categoricals, "themes": of_themes, "all": None}[self.affinity]
 
     def _sequence(self, encoder: Callable[[], SequenceEncoder], data: StudyData, token: str, seed: int) -> Any:
         if self.experts is None:
@@ -56,12 +54,12 @@ class Variant:
         if not isinstance(self.experts, str):
             return self.experts(encoder())
         if self.grouping.startswith("learned"):
-            mixture = MixtureOfSequence(encoder(), **self.mixture)
+            mixture = MixtureOfSequence(encoder(), **{"num_themes": data.num_themes, **self.mixture})
             router = mixture.make_router(data.num_ids[token], **self.router)
             if self.grouping == "learned from a random start":
                 router.adapt(*theme_sessions(data.train.batches(1024), token), start="random")
             return mixture
-        table = table_of(self.grouping, data, token, self.mixture.get("num_themes", (8, 32, 128)), seed)
+        table = table_of(self.grouping, data, token, self.mixture.get("num_themes", data.num_themes), seed)
         themes = tuple(int(column.max()) for column in table.T)  # that of the unknown token
         mixture = MixtureOfSequence(encoder(), **{**self.mixture, "num_themes": themes})
         route_by(mixture, table)
@@ -108,7 +106,7 @@ ABLATIONS: dict[str, Variant] = {
     "affinity alone": Variant(mixture={"experts": ()}),
     "without affinity": Variant("none"),
     "affinity of items and categories": Variant("own"),
-    "affinity of themes": Variant(("theme_8", "theme_32", "theme_128")),
+    "affinity of themes": Variant("themes"),
     "learned from a random start": Variant(grouping="learned from a random start"),
     "learned on from co-occurrence": Variant(router={"learn": True}),
     "learned on, no session loss": Variant(router={"learn": True, "session_weight": 0.0}),

@@ -1,11 +1,12 @@
 import pytest
 
+from mos_tf.encoders import DIN
 from mos_tf.errors import MosError
 from mos_tf.study.config import named
 from mos_tf.study.data import StudyData
 from mos_tf.study.plan import ENCODERS_OF_THE_TABLES, PLANS, Preset
 from mos_tf.study.quality import has_row
-from mos_tf.study.variants import CLAIMED, VARIANTS
+from mos_tf.study.variants import ABLATIONS, CLAIMED, ROWS, VARIANTS
 
 
 def test_rows_that_carry_a_claim_have_five_seeds_in_the_full_plan_and_the_others_three():
@@ -53,3 +54,14 @@ def test_a_study_has_the_rows_that_it_names(study_data):
     study.config = named_rows
     assert [row for row in VARIANTS if has_row(study, row)] == ["MoS"]
     assert "MoS + affinity, hierarchy" not in [row for row in VARIANTS if has_row(study_data, row)]
+
+
+def test_a_log_of_few_tokens_has_no_more_themes_than_tokens(study_data):
+    study = StudyData(study_data.directory)
+    assert study.num_themes == (8, 32, 128)
+    study.num_ids = {**study.num_ids, study.spec.theme_token: 33}  # 32 tokens and the unknown one
+    assert study.num_themes == (8,)
+    rows = [row for row in ABLATIONS if has_row(study, row)]
+    assert "8 themes" in rows and "32 themes" not in rows and "128 themes" not in rows
+    ranker = ROWS["affinity of themes"].make(study, DIN, 0)
+    assert ranker.affinity.levels == ("theme_8",)
