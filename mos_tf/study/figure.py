@@ -40,7 +40,8 @@ def trade_off(grid: Grid, title: str) -> Chart:
                 told += _draw(axes, encoder, plain, grid[encoder], shown)
         line[0].set_ylabel("AUC gained")
     figure.suptitle(title, color=INK)
-    figure.supxlabel("multiply-adds of a request, those of the plain encoder = 1", fontsize=9)
+    for axes in panels[-1]:
+        axes.set_xlabel("multiply-adds, plain = 1", fontsize=9)
     figure.legend(shown.values(), shown, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return Chart(figure, f"{title}. AUC gained: {', '.join(told)}.")
 
