@@ -107,6 +107,7 @@ ABLATIONS: dict[str, Variant] = {
     "without affinity": Variant("none"),
     "affinity of items and categories": Variant("own"),
     "affinity of themes": Variant("themes"),
+    "without similarity": Variant(ranker={"similarity": False}),
     "learned from a random start": Variant(grouping="learned from a random start"),
     "learned on from co-occurrence": Variant(router={"learn": True}),
     "learned on, no session loss": Variant(router={"learn": True, "session_weight": 0.0}),
