@@ -45,7 +45,7 @@ Splits = dict[str, tf.data.Dataset]
 
 @dataclass(frozen=True)
 class Rows:
-    """Candidates of one split, flat: labels [M], users [M] and the affinity numbers [M, J]."""
+    """Candidates of one split, flat: labels [M], users [M] and numbers [M, J]."""
 
     labels: np.ndarray
     users: np.ndarray
@@ -92,15 +92,14 @@ def main(
         results.setdefault(name, []).append(quality(rows["test"], scores))
         print(name, results[name][-1], flush=True)
 
-    assert measured.affinity is not None
-    levels = measured.affinity.levels
-    own = [
-        column
-        for column in range(measured.affinity.output_dim)
-        if column < 5 * (1 + len(config.spec.item_categoricals))
-    ]
-    popularity = list(range(measured.affinity.output_dim, rows["test"].numbers.shape[1]))
-    counts = [5 * (1 + levels.index(name)) for name in config.spec.item_categoricals]
+    affinity, similarity = measured.affinity, measured.candidate_numbers.similarity
+    assert affinity is not None and similarity is not None
+    levels, categoricals = affinity.levels, config.spec.item_categoricals
+    # Affinity of everything, item and categories; similarity of everything and categories; then the themes' of each.
+    own = list(range(5 * (1 + len(categoricals))))
+    own += range(affinity.output_dim, affinity.output_dim + 2 * len(categoricals))
+    popularity = list(range(affinity.output_dim + similarity.output_dim, rows["test"].numbers.shape[1]))
+    counts = [5 * (1 + levels.index(name)) for name in categoricals]
     record("popularity", rows["test"].numbers[:, popularity[0]])
     record("logistic regression: own counts + popularity", logistic(rows, counts + popularity))
     boosting = "gradient boosting: affinity of item and categories + popularity"
@@ -125,7 +124,7 @@ def main(
 
 
 def flatten(ranker: SequenceRanker, dataset: tf.data.Dataset) -> Rows:
-    """Returns every candidate of a split with what `HistoryAffinity` says of it."""
+    """Returns every candidate of a split with what the tower of numbers sees of it."""
     numbers = tf.function(ranker.numbers, reduce_retracing=True)
     parts = [
         (label.flat_values.numpy(), tf.gather(x["user_id"], label.value_rowids()).numpy(), numbers(x).numpy())
