@@ -180,7 +180,7 @@ def joins(
     """
     event_rows = ages.ids
     # Every event of a row matches at "all", which needs no sorting.
-    yield Join(event_rows, candidate_rows, ages.num_rows + 1)
+    yield Join(None, event_rows, candidate_rows, ages.num_rows + 1)
     for level in levels:
         wanted, unknown = candidate_ids[level], unknown_ids.get(level)
         known = wanted if unknown is None else ops.where(wanted == unknown, -1, wanted)

@@ -9,7 +9,7 @@ from keras import ops
 
 from mos_tf.layers.affinity import SECONDS_PER_DAY, joins
 from mos_tf.layers.co_occurrence import co_occurrence, positive_pmi, similar_vectors
-from mos_tf.ragged import Rows
+from mos_tf.ragged import Join, Rows
 from mos_tf.ragged.backend import take
 
 _SOME = 0.01  # weight of no event at all, so that a mean over none is 0
@@ -112,18 +112,20 @@ class HistorySimilarity(keras.layers.Layer):
             candidate_ids: level → int [M].
             candidate_rows: int [M], the row each candidate looks at.
         """
-        events, wanted = take(self.vectors.value, event_items), take(self.vectors.value, candidate_items)
-        days = ops.maximum(ops.cast(ages.values, "float32"), 0.0) / SECONDS_PER_DAY
-        weight = ops.cast(ops.any(events != 0, axis=1), "float32")
-        weights = ops.stack([weight, weight * ops.exp(-days / self.time_scale)], axis=1)
-        values = ops.concatenate([events, events * weights[:, 1:], weights], axis=1)
+        wanted = take(self.vectors.value, candidate_items)
+        aged = ops.exp(-ops.maximum(ops.cast(ages.values, "float32"), 0.0) / (SECONDS_PER_DAY * self.time_scale))
 
-        def numbers(sums: Any) -> Any:
+        def numbers(joined: Join) -> Any:
+            """Compares the candidates with the events that match them, which are all that is looked up."""
+            events = take(self.vectors.value, joined.of_events(event_items))
+            weight = ops.cast(ops.any(events != 0, axis=1), "float32")
+            weights = ops.stack([weight, weight * joined.of_events(aged)], axis=1)
+            sums = joined.sums(ops.concatenate([events, events * weights[:, 1:], weights], axis=1))
             of_each = ops.reshape(sums[:, : 2 * self.dim], (-1, 2, self.dim))
             return ops.sum(of_each * wanted[:, None], axis=-1) / (_SOME + sums[:, 2 * self.dim :])
 
         levels = joins(self.levels, ages, event_ids, candidate_ids, candidate_rows, self.unknown_ids)
-        return ops.concatenate([numbers(joined.sums(values)) for joined in levels], axis=1)
+        return ops.concatenate([numbers(joined) for joined in levels], axis=1)
 
     def get_config(self) -> dict:
         return {

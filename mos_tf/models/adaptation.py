@@ -42,6 +42,30 @@ def adapt_ranker(ranker: ScoringModel, batches: Iterable, theme_start: int | Non
     print(f"{ranker.name}: adapted quantiles of {numbers.shape[1]} numbers on {len(numbers):,} candidates", flush=True)
 
 
+def take_over(ranker: ScoringModel, other: ScoringModel) -> None:
+    """Gives a ranker what another one knows before its first step: themes, vectors, priors, quantiles, the first stage.
+
+    Args:
+        ranker: with the same numbers and themes as the other; its embeddings and its encoder may be anything.
+        other: adapted.
+
+    Raises:
+        ValueError: numbers or themes of other shapes.
+    """
+    for own, others in zip(_known_before(ranker), _known_before(other), strict=True):
+        store: dict = {}
+        others.save_own_variables(store)
+        own.load_own_variables(store)
+    ranker.found_themes = other.found_themes
+
+
+def _known_before(ranker: ScoringModel) -> list[keras.layers.Layer]:
+    numbers, head = ranker.candidate_numbers, ranker.head
+    layers = [ranker.router, numbers.similarity, numbers.priors]
+    layers += [head.standardise, head.embed_numbers, head.code_weights, *head.number_tower.layers]
+    return [layer for layer in layers if layer is not None and layer.built]
+
+
 def _looks_for_themes(ranker: ScoringModel) -> bool:
     return ranker.router is not None and (ranker.found_themes or not ranker.router.adapted)
 

@@ -4,7 +4,7 @@ The only room that takes `tf.RaggedTensor`s apart. Everywhere else a batch of se
 of the backends lies behind one seam, `backend`; all else is `keras.ops`.
 """
 
-from mos_tf.ragged.join import MatchedSums, join_sums
+from mos_tf.ragged.join import Join, MatchedSums, join
 from mos_tf.ragged.pairs import Pairs, pair_rows
 from mos_tf.ragged.rows import Rows, rank_from_end, row_ids, row_lengths, row_means, splits_of
 from mos_tf.ragged.selection import Selection, keep, last_events, matching_rows, regroup_rows, rows_where
@@ -14,13 +14,14 @@ from mos_tf.ragged.top_k import top_k_events
 
 __all__ = [
     "TILE",
+    "Join",
     "MatchedSums",
     "NullSoftmax",
     "Pairs",
     "Rows",
     "Selection",
     "Tiles",
-    "join_sums",
+    "join",
     "keep",
     "last_events",
     "matching_rows",

@@ -51,7 +51,6 @@ class Budget(BaseModel):
         learning_rates: tried with the first seed, the best on validation kept for all.
         first_stage_epochs: of the tower of numbers alone, before the first step.
         embedding_dim: width of events and candidates.
-        encoder_batch: batch sizes of single encoders, whose steps would be too long otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,7 +58,7 @@ class Budget(BaseModel):
     steps: PositiveInt = 300
     batch_size: PositiveInt = 64
     validations: PositiveInt = 4
-    learning_rates: tuple[PositiveFloat, ...] = (0.001, 0.003)
+    learning_rates: tuple[PositiveFloat, ...] = (0.003, 0.01)
     first_stage_epochs: PositiveInt = 6
     embedding_dim: PositiveInt = 32
 

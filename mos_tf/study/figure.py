@@ -7,19 +7,18 @@ from matplotlib.ticker import MaxNLocator
 
 from mos_tf.insight.figures.style import ACCENT, CONTRAST, FULL, INK, QUIET, Chart, bare, new_figure, styled
 from mos_tf.study.differences import difference
-from mos_tf.study.tables import OURS, Grid, runs_of
+from mos_tf.study.tables import OURS, Grid, known, runs_of
 
-_KINDS = {"plain": "no affinity", "plain + affinity": "with affinity"}
+_KINDS = {"plain": "no affinity", "plain + counts": "with counts", "plain + affinity": "with affinity"}
 _MARKERS = "osD^v<>PXp*h"
-_OF_AFFINITY = " + affinity"
 
 
 @styled
 def trade_off(grid: Grid, title: str) -> Chart:
     """Draws what rows gain in AUC over the plain encoder against their multiply-adds, relative to it.
 
-    Gains are means over seeds with 95 % intervals over users. A column is an encoder; above are the rows without
-    affinity, below those with. A row of the tables has one marker everywhere, told in the legend.
+    Gains are means over seeds with 95 % intervals over users. A column is an encoder, a line what its rows know of
+    matches. A row of the tables has one marker everywhere, told in the legend.
     """
     encoders = [encoder for encoder in grid if encoder]
     kinds = [plain for plain in _KINDS if any(plain in grid[encoder] for encoder in encoders)]
@@ -51,11 +50,11 @@ def _draw(
 ) -> list[str]:
     base, told = rows[plain], []
     for row, runs in rows.items():
-        if row == plain or (_OF_AFFINITY in row) != (_OF_AFFINITY in plain):
+        if row == plain or known(row) != known(plain):
             continue
         gain = difference(runs_of(runs), runs_of(base), "auc")
         price = runs[0]["price"]["multiply_adds"] / base[0]["price"]["multiply_adds"]
-        name = row.replace(_OF_AFFINITY, "")
+        name = row.replace(known(row), "") if known(row) else row
         marker = _MARKERS[(list(shown).index(name) if name in shown else len(shown)) % len(_MARKERS)]
         colour = ACCENT if row in OURS.values() else CONTRAST if "MoS" in row else QUIET
         interval = [[gain.value - gain.lower], [gain.upper - gain.value]]

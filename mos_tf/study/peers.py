@@ -48,9 +48,9 @@ class Method:
 
 def mean_pooled_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns probabilities of the validation and test candidates from the ranker without attention or recurrence."""
-    ranker = Variant("own", None).make(data, MeanPooling, seed)
-    train(ranker, data, seed, trial)
-    return scores_of(ranker, data.validation), scores_of(ranker, data.test)
+    ranker, _ = train(Variant("own", None), MeanPooling, data, seed, trial)
+    validation, test = scores_of(ranker, data.validation, data.test)
+    return validation, test
 
 
 def true_probabilities(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from mos_tf.datasets.config import SPLITS, Split
 from mos_tf.errors import MosError
 from mos_tf.study.config import StudyConfig
 from mos_tf.study.peers import PEERS
-from mos_tf.study.variants import ABLATIONS, CLAIMED, VARIANTS
+from mos_tf.study.variants import ABLATIONS, CLAIMED, ONCE, VARIANTS
 
 ENCODERS_OF_THE_TABLES = ("SDIM", "TWIN", "TransAct", "Mamba4Rec")
 
@@ -28,7 +28,8 @@ class Plan:
 
     Args:
         encoders: names of `ENCODERS`.
-        seeds_of: row → number of seeds, 0, 1, …; rows that carry a claim have more.
+        seeds_of: row → number of seeds, 0, 1, …; rows that carry a claim have more. Those of `ONCE` are of the first
+            encoder of the tables alone.
         peers: name of `PEERS` → number of seeds; those that the data or the machine cannot have are passed over.
         trials: learning rates tried with the first seed; the best on validation is kept for the others.
         steps: of a training; None: those of the study.
@@ -56,6 +57,11 @@ class Plan:
                 "max_requests": _smaller(config.max_requests, self.max_requests),
             }
         )
+
+    def rows_of(self, encoder: str) -> dict[str, int]:
+        """Returns the number of seeds of each row of one of the encoders."""
+        has_all = encoder == ENCODERS_OF_THE_TABLES[0]
+        return {row: number for row, number in self.seeds_of.items() if has_all or row not in ONCE}
 
     def only(self, encoders: Sequence[str]) -> "Plan":
         """Returns the plan with these encoders of its own alone.

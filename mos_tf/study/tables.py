@@ -13,7 +13,9 @@ Result = Mapping[str, Any]
 Grid = dict[str, dict[str, list[Result]]]  # encoder → row → runs, one a seed
 Comparison = tuple[str, list[tuple[Runs, Runs]]]  # name, and the pairs of rows whose differences are its mean
 
-OURS = {"plain": "MoS", "plain + affinity": "MoS + affinity"}
+# The plain encoder and ours, for each of what rows may know of matches: nothing, how many, and how similar, too.
+OURS = {"plain": "MoS", "plain + counts": "MoS + counts", "plain + affinity": "MoS + affinity"}
+_DEFAULT = OURS["plain + affinity"]  # all that a ranker knows, if nothing is left out
 
 
 def grid_of(results: Iterable[Result]) -> Grid:
@@ -84,23 +86,27 @@ def comparisons(grid: Grid) -> list[Comparison]:
             pair = (runs_of(variants[ours]), runs_of(variants[other]))
             found.append((f"{encoder}: {ours} − {other}", [pair]))
             over_encoders[f"all encoders: {ours} − {other}"].append(pair)
-        if encoder and OURS["plain + affinity"] in variants:
-            ours = OURS["plain + affinity"]
+        if encoder and _DEFAULT in variants:
             for peer, results in grid.get("", {}).items():
-                found.append((f"{encoder}: {ours} − {peer}", [(runs_of(variants[ours]), runs_of(results))]))
+                found.append((f"{encoder}: {_DEFAULT} − {peer}", [(runs_of(variants[_DEFAULT]), runs_of(results))]))
     return found + [(name, pairs) for name, pairs in over_encoders.items() if len(pairs) > 1]
 
 
 def _pairs(variants: Iterable[str]) -> list[tuple[str, str]]:
-    """Returns (ours, other) of the rows that know as much as ours."""
+    """Returns (ours, other) of the rows that know as much as ours, and our default and every plain encoder."""
     names = list(variants)
     return [
         (ours, other)
         for ours in OURS.values()
         if ours in names
         for other in names
-        if other != ours and ("+ affinity" in other) == ("+ affinity" in ours)
+        if other != ours and (known(other) == known(ours) or (ours == _DEFAULT and other in OURS))
     ]
+
+
+def known(row: str) -> str:
+    """Returns what a row's name says of what it knows of matches: " + counts", " + affinity" or nothing."""
+    return next((told for told in (" + counts", " + affinity") if told in row), "")
 
 
 def _told(d: Difference) -> list[str]:

@@ -11,26 +11,26 @@ import tensorflow as tf
 
 from mos_tf import SequenceRanker
 from mos_tf.encoders import DIN, HSTU, SDIM, TWIN, Mamba4Rec, SequenceEncoder, TransAct
-from mos_tf.models.first_stage import FirstStage
+from mos_tf.models.adaptation import take_over
 from mos_tf.models.fitting import fit_best
 from mos_tf.study.cell import Cell, write_result
 from mos_tf.study.data import StudyData
 from mos_tf.study.measures import Judge
 from mos_tf.study.price import StepTimes, price
 from mos_tf.study.requests import Requests
-from mos_tf.study.variants import ROWS
+from mos_tf.study.start import start_of
+from mos_tf.study.variants import ROWS, Variant
 
 ENCODERS: dict[str, Callable[[], SequenceEncoder]] = {
     "DIN": DIN,
     "SDIM": SDIM,
     "TWIN": TWIN,
     # It encodes a history anew for every candidate, in time quadratic in the events.
-    "TransAct": partial(TransAct, max_events=50, num_layers=1),
+    "TransAct": partial(TransAct, max_events=20, num_layers=1),
     "Mamba4Rec": Mamba4Rec,
     "HSTU": HSTU,
 }
 _SCORED = 256  # requests a batch
-_ADAPTED = 1024
 
 
 def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
@@ -42,11 +42,8 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     started = time.monotonic()
     budget = data.config.budget
     keras.backend.clear_session()
-    keras.utils.set_random_seed(cell.seed)
-    ranker = ROWS[cell.variant].make(data, ENCODERS[cell.encoder], cell.seed)
-    step_seconds = train(ranker, data, cell.seed, cell.trial)
-    trained = time.monotonic()
-    validation, test = (scores_of(ranker, requests) for requests in (data.validation, data.test))
+    ranker, step_seconds = train(ROWS[cell.variant], ENCODERS[cell.encoder], data, cell.seed, cell.trial)
+    validation, test = scores_of(ranker, data.validation, data.test)
     result = {
         **cell.model_dump(),
         "learning_rate": budget.learning_rates[cell.trial],
@@ -54,17 +51,20 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
         "test": Judge(data.test).metrics(test),
         "resampled": Judge(data.test).resampled(test),
         "price": {**price(ranker, data.test), "step_ms": round(1e3 * float(np.median(step_seconds)), 2)},
-        "training_seconds": round(trained - started, 1),
         "seconds": round(time.monotonic() - started, 1),
     }
     write_result(result, directory / cell.file_name)
 
 
-def train(ranker: SequenceRanker, data: StudyData, seed: int, trial: int) -> list[float]:
-    """Trains a new ranker on the budget of the study and returns the seconds of every step."""
+def train(
+    variant: Variant, encoder: Callable[[], SequenceEncoder], data: StudyData, seed: int, trial: int
+) -> tuple[SequenceRanker, list[float]]:
+    """Trains a new ranker on the budget of the study and returns it with the seconds of every step."""
     budget, steps = data.config.budget, StepTimes()
-    ranker.first_stage = FirstStage(epochs=budget.first_stage_epochs)
-    ranker.adapt(data.train.batches(_ADAPTED))
+    start = start_of(variant, data, seed)
+    keras.utils.set_random_seed(seed)  # whether the start was there already makes no difference
+    ranker = variant.make(data, encoder, seed)
+    take_over(ranker, start)
     fit_best(
         ranker,
         data.train.batches(budget.batch_size, shuffled_by=seed).repeat(),
@@ -74,10 +74,12 @@ def train(ranker: SequenceRanker, data: StudyData, seed: int, trial: int) -> lis
         learning_rate=budget.learning_rates[trial],
         callbacks=[steps],
     )
-    return steps.seconds
+    return ranker, steps.seconds
 
 
-def scores_of(ranker: SequenceRanker, requests: Requests) -> np.ndarray:
-    """Returns the probabilities of all candidates, float32 [M]."""
+def scores_of(ranker: SequenceRanker, *splits: Requests) -> list[np.ndarray]:
+    """Returns the probabilities of all candidates of each split, float32 [M]."""
     score = tf.function(lambda features: ranker(features).flat_values, reduce_retracing=True)
-    return np.concatenate([score(features).numpy() for features, _ in requests.batches(_SCORED)])
+    return [
+        np.concatenate([score(features).numpy() for features, _ in requests.batches(_SCORED)]) for requests in splits
+    ]

@@ -1,7 +1,7 @@
 """What is compared: every row of the tables, as a way to make a ranker around an encoder."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from mos_tf import MixtureOfSequence, SequenceRanker
@@ -44,6 +44,12 @@ class Variant:
         settings = {**data.ranker_settings, **self.ranker}
         return SequenceRanker(spec, data.num_ids, sequence, affinity_levels=self._levels(data), **settings)
 
+    @property
+    def start(self) -> "Variant":
+        """The plainest row with the same numbers and themes, which so starts from the same state."""
+        grouping = {name: value for name, value in self.mixture.items() if name in ("num_themes", "routing_unit")}
+        return replace(self, experts="mixture" if self.experts == "mixture" else None, mixture=grouping)
+
     def _levels(self, data: StudyData) -> tuple[str, ...] | None:
         of_themes = tuple(f"theme_{themes}" for themes in data.num_themes)
         return {"none": (), "own": data.spec.item_categoricals, "themes": of_themes, "all": None}[self.affinity]
@@ -78,7 +84,15 @@ _PUBLISHED = {
     "MoS, random themes": Variant("none", grouping="random"),
     "MoS": Variant("none"),
 }
-# And with the affinity of item and categories in all of them, that of themes where there are any.
+_COUNTS = {"similarity": False}
+# And with the affinity of item and categories in all of them, that of themes where there are any: matches counted
+_WITH_COUNTS = {
+    "plain + counts": Variant("own", None, ranker=_COUNTS),
+    "capacity control + counts": Variant("own", grouping="one", mixture=_EVERYTHING, ranker=_COUNTS),
+    "MoS + counts, random themes": Variant(grouping="random", ranker=_COUNTS),
+    "MoS + counts": Variant(ranker=_COUNTS),
+}
+# and counted and compared.
 _WITH_AFFINITY = {
     "plain + affinity": Variant("own", None),
     "capacity control + affinity": Variant("own", grouping="one", mixture=_EVERYTHING),
@@ -92,9 +106,16 @@ _WITH_AFFINITY = {
     "MoS + affinity, true themes": Variant(grouping="truth"),
     "MoS + affinity": Variant(),
 }
-VARIANTS: dict[str, Variant] = {**_PUBLISHED, **_WITH_AFFINITY}
+VARIANTS: dict[str, Variant] = {**_PUBLISHED, **_WITH_COUNTS, **_WITH_AFFINITY}
+# What the claims are about: more seeds than the others, and all of a small study.
 CLAIMED = (
-    "plain", "MoS", "plain + affinity", "capacity control + affinity", "MoS + affinity, random themes", "MoS + affinity"
+    "plain", "MoS", "plain + counts", "MoS + counts", "plain + affinity", "capacity control + affinity",
+    "MoS + affinity, random themes", "MoS + affinity",
+)  # fmt: skip
+# Controls of routing that one encoder is enough for.
+ONCE = (
+    "MoS, random themes", "capacity control + counts", "MoS + counts, random themes",
+    "MoS + affinity, random groups of items", "MoS + affinity, own tokens", "MoS + affinity, hierarchy",
 )  # fmt: skip
 
 # One change each to "MoS + affinity".
@@ -107,7 +128,7 @@ ABLATIONS: dict[str, Variant] = {
     "without affinity": Variant("none"),
     "affinity of items and categories": Variant("own"),
     "affinity of themes": Variant("themes"),
-    "without similarity": Variant(ranker={"similarity": False}),
+    "without similarity": Variant(ranker=_COUNTS),
     "learned from a random start": Variant(grouping="learned from a random start"),
     "learned on from co-occurrence": Variant(router={"learn": True}),
     "learned on, no session loss": Variant(router={"learn": True, "session_weight": 0.0}),

@@ -59,6 +59,7 @@ PUBLIC = {
     "mos_tf.models": ["FirstStage", "ItemTable", "Objective", "SequenceRanker"],
     "mos_tf.flops": ["Cost", "Sequences", "cost", "register"],
     "mos_tf.ragged": [
+        "Join",
         "MatchedSums",
         "NullSoftmax",
         "Pairs",
@@ -66,7 +67,7 @@ PUBLIC = {
         "Selection",
         "TILE",
         "Tiles",
-        "join_sums",
+        "join",
         "keep",
         "last_events",
         "matching_rows",

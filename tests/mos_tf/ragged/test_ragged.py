@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mos_tf.ragged import (
     Rows,
-    join_sums,
+    join,
     keep,
     last_events,
     matching_rows,
@@ -251,11 +251,8 @@ def test_a_join_equals_comparing_every_pair_of_what_is_no_padding(sizes, candida
     event_rows = row_ids(splits_of(sizes)).numpy()
     candidate_rows = row_ids(splits_of(candidate_sizes)).numpy()
     values, keys = rng.normal(size=(sum(sizes), 2)), rng.normal(size=sum(sizes))
-    joined = join_sums(
-        *map(tf.constant, (event_ids, event_rows, candidate_ids, candidate_rows)),
-        tf.constant(values, tf.float32),
-        tf.constant(keys, tf.float32),
-    )
+    matching = join(*map(tf.constant, (event_ids, event_rows, candidate_ids, candidate_rows)))
+    joined = matching.matched(tf.constant(values, tf.float32), tf.constant(keys, tf.float32))
     for c, (wanted, row) in enumerate(zip(candidate_ids, candidate_rows, strict=True)):
         match = (event_ids == wanted) & (event_rows == row) & (wanted >= 0)
         np.testing.assert_allclose(joined.sums[c], values[match].sum(axis=0), atol=1e-5)

@@ -6,7 +6,7 @@ from mos_tf.study.config import named
 from mos_tf.study.data import StudyData
 from mos_tf.study.plan import ENCODERS_OF_THE_TABLES, PLANS, Preset
 from mos_tf.study.quality import has_row
-from mos_tf.study.variants import ABLATIONS, CLAIMED, ROWS, VARIANTS
+from mos_tf.study.variants import ABLATIONS, CLAIMED, ONCE, ROWS, VARIANTS
 
 
 def test_rows_that_carry_a_claim_have_five_seeds_in_the_full_plan_and_the_others_three():
@@ -14,6 +14,13 @@ def test_rows_that_carry_a_claim_have_five_seeds_in_the_full_plan_and_the_others
     assert set(seeds) == set(VARIANTS)
     assert {row for row, number in seeds.items() if number == 5} == set(CLAIMED)
     assert set(seeds.values()) == {3, 5}
+
+
+def test_controls_of_routing_are_of_one_encoder_alone():
+    plan = PLANS[Preset.NIGHT]
+    assert set(plan.rows_of("SDIM")) == set(VARIANTS)
+    assert set(plan.rows_of("TWIN")) == set(VARIANTS) - set(ONCE) == set(plan.only(["TWIN"]).rows_of("TWIN"))
+    assert not set(ONCE) & set(CLAIMED)
 
 
 def test_a_smaller_plan_says_what_it_leaves_out():

@@ -39,13 +39,25 @@ def test_a_row_shows_mean_and_deviation_over_seeds_and_leaves_out_what_a_peer_ha
 def test_ours_is_compared_with_rows_that_know_as_much_and_with_every_peer():
     compared = comparisons(grid_of(RESULTS))
     assert [name for name, _ in compared] == [
-        "SDIM: MoS + affinity − plain + affinity", "SDIM: MoS + affinity − popularity",
+        "SDIM: MoS + affinity − plain + affinity", "SDIM: MoS + affinity − plain", "SDIM: MoS + affinity − popularity",
         "TWIN: MoS + affinity − plain + affinity", "TWIN: MoS + affinity − popularity",
         "all encoders: MoS + affinity − plain + affinity",
     ]  # fmt: skip
     table = difference_table(compared)
     assert "| **all encoders: MoS + affinity − plain + affinity** | +0.0200 [+0.0200, +0.0200] |" in table
     assert "| SDIM: MoS + affinity − popularity | +0.2250 [+0.2250, +0.2250] |" in table
+
+
+def test_rows_are_compared_that_count_alike_and_our_default_with_every_plain_encoder():
+    rows = ["plain", "MoS", "plain + counts", "MoS + counts", "MoS + counts, random themes", "MoS + affinity"]
+    compared = comparisons(grid_of(result("SDIM", row, 0, 0.7) for row in rows))
+    assert [name.removeprefix("SDIM: ") for name, _ in compared] == [
+        "MoS − plain",
+        "MoS + counts − plain + counts",
+        "MoS + counts − MoS + counts, random themes",
+        "MoS + affinity − plain",
+        "MoS + affinity − plain + counts",
+    ]
 
 
 def test_a_report_holds_every_number_its_page_and_its_picture(tmp_path):

@@ -1,0 +1,53 @@
+import keras
+import numpy as np
+import pytest
+
+from mos_tf.encoders import DIN
+from mos_tf.study.start import start_of
+from mos_tf.study.training import scores_of, train
+from mos_tf.study.variants import ROWS
+
+OURS = ROWS["MoS + affinity"]
+
+
+def same_start(one, other):
+    return ROWS[one].start == ROWS[other].start
+
+
+def test_rows_start_alike_that_have_the_same_numbers_and_themes_and_no_others():
+    assert same_start("MoS + affinity", "window of 10") and same_start("MoS + affinity", "affinity alone")
+    assert same_start("plain + affinity", "GShard + affinity")
+    assert not same_start("plain + affinity", "plain + counts")
+    assert not same_start("MoS + affinity", "8 themes") and not same_start("MoS + affinity", "sessions routed")
+    assert not same_start("MoS + affinity", "MoS + affinity, random themes")
+    assert not same_start("MoS + affinity", "learned on from co-occurrence")
+
+
+def test_a_start_is_kept_and_found_again_as_it_was(study_data):
+    made = start_of(OURS, study_data, 0)
+    files = set((study_data.directory / "starts").iterdir())
+    found = start_of(OURS, study_data, 0)
+    assert set((study_data.directory / "starts").iterdir()) == files
+    assert not any(".part" in file.name for file in files)
+    for one, other in zip(made.get_weights(), found.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_ranker_knows_what_it_starts_from_whatever_its_encoder(study_data):
+    ranker, _ = train(ROWS["affinity alone"], DIN, study_data, seed=0, trial=0)
+    start = start_of(ROWS["affinity alone"], study_data, 0)
+    features, _ = next(iter(study_data.test.batches(8)))
+    np.testing.assert_array_equal(ranker.numbers(features), start.numbers(features))
+    np.testing.assert_array_equal(ranker.theme_table()[8], start.theme_table()[8])
+
+
+@pytest.mark.slow
+def test_a_training_is_the_same_whether_its_start_was_there_or_not(study_data):
+    for file in (study_data.directory / "starts").glob("*"):
+        file.unlink()
+
+    def trained():
+        keras.backend.clear_session()
+        return scores_of(train(OURS, DIN, study_data, seed=1, trial=0)[0], study_data.test)[0]
+
+    np.testing.assert_allclose(trained(), trained(), rtol=1e-5)
