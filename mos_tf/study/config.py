@@ -77,6 +77,7 @@ class StudyConfig(BaseModel):
         time_scales: of affinity, in days.
         hierarchy: columns of the items coarser than the theme token, from coarse to fine.
         rows: of the tables, those that this study has; default all.
+        peers: floors and peers, those that this study has; default all.
         budget: see `Budget`.
     """
 
@@ -92,6 +93,7 @@ class StudyConfig(BaseModel):
     time_scales: tuple[PositiveFloat, PositiveFloat] = (21.0, 90.0)
     hierarchy: tuple[str, ...] = ()
     rows: tuple[str, ...] | None = None
+    peers: tuple[str, ...] | None = None
     budget: Budget = Budget()
 
     @property
@@ -101,8 +103,9 @@ class StudyConfig(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Tells apart what gives other results: 12 hex digits of all settings."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        """Tells apart what gives other results: 12 hex digits of all settings but which results there are."""
+        settings = self.model_dump_json(exclude={"title", "rows", "peers"})
+        return hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     @classmethod
     def load(cls, path: Path) -> "StudyConfig":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from mos_tf.datasets.adapters import complete_journey
 from mos_tf.datasets.config import SPLITS
@@ -118,16 +119,24 @@ def prepare(config: StudyConfig, directory: Path, sources: Path) -> StudyData:
                 validation = true_probabilities(log, files["eval"], limits.get("eval"), seed)
                 test = true_probabilities(log, files["test"], limits.get("test"), seed)
                 np.savez_compressed(out / _TRUTH, validation=validation, test=test)
-            (out / CONFIG).write_text(config.model_dump_json(indent=1), encoding="utf-8")
+            _write_config(config, out)
+    _write_config(config, directory)  # which rows and peers it has may have changed
     return StudyData(directory)
+
+
+def _write_config(config: StudyConfig, directory: Path) -> None:
+    beside = directory / f"{CONFIG}.part"
+    beside.write_text(config.model_dump_json(indent=1), encoding="utf-8")
+    beside.rename(directory / CONFIG)
 
 
 def _is_made(config: StudyConfig, directory: Path) -> bool:
     """Whether the directory holds the data of the study, the truth included where there is one."""
-    made = directory / CONFIG
-    if config.has_truth and not (directory / _TRUTH).is_file():
+    try:
+        made = StudyConfig.model_validate_json((directory / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValidationError):  # nothing there, or of an older version
         return False
-    return made.is_file() and made.read_text(encoding="utf-8") == config.model_dump_json(indent=1)
+    return made.fingerprint == config.fingerprint and (not config.has_truth or (directory / _TRUTH).is_file())
 
 
 def _log(config: StudyConfig, sources: Path) -> Path:

@@ -36,7 +36,7 @@ def run_study(
     directory = directory / config.fingerprint
     data = prepare(config, directory / "data", sources)
     rows: dict[Job, int] = {
-        Peer(name=name, seed=0): number for name, number in plan.peers.items() if PEERS[name].can_score(data)
+        Peer(name=name, seed=0): number for name, number in plan.peers.items() if has_peer(data, name)
     }
     for encoder in plan.encoders:
         kept = {row: number for row, number in plan.rows_of(encoder).items() if has_row(data, row)}
@@ -52,6 +52,12 @@ def run_study(
 
 def _change(job: Job, **fields: int) -> Job:
     return job.model_copy(update=fields)
+
+
+def has_peer(data: StudyData, name: str) -> bool:
+    """Whether the study wants a floor or peer, its package is installed, and the data knows what it takes."""
+    wanted = data.config.peers
+    return (wanted is None or name in wanted) and PEERS[name].can_score(data)
 
 
 def has_row(data: StudyData, row: str) -> bool:

@@ -4,8 +4,9 @@ from mos_tf.encoders import DIN
 from mos_tf.errors import MosError
 from mos_tf.study.config import named
 from mos_tf.study.data import StudyData
+from mos_tf.study.peers import PEERS
 from mos_tf.study.plan import ENCODERS_OF_THE_TABLES, PLANS, Preset
-from mos_tf.study.quality import has_row
+from mos_tf.study.quality import has_peer, has_row
 from mos_tf.study.variants import ABLATIONS, CLAIMED, ONCE, ROWS, VARIANTS
 
 
@@ -36,9 +37,9 @@ def test_limits_never_make_a_study_larger():
     config, plan = named("complete-journey-sampled"), PLANS[Preset.MINUTES]
     limited = plan.limited(config)
     assert limited.requests.max_users == plan.max_users
-    assert limited.max_requests == {"train": 6400, "eval": 1000, "test": 3000}
+    assert limited.max_requests == {"train": 6400, "eval": 800, "test": 3000}
     few = config.model_copy(update={"max_requests": {"test": 10}})
-    assert plan.limited(few).max_requests == {"train": 6400, "eval": 1000, "test": 10}
+    assert plan.limited(few).max_requests == {"train": 6400, "eval": 800, "test": 10}
     assert limited.budget.learning_rates == config.budget.learning_rates[:1]
     assert PLANS[Preset.NIGHT].limited(config) == config
 
@@ -55,11 +56,13 @@ def test_an_encoder_that_a_plan_has_not_is_named():
         PLANS[Preset.MINUTES].only(["SDIM", "TWIN"])
 
 
-def test_a_study_has_the_rows_that_it_names(study_data):
-    named_rows = study_data.config.model_copy(update={"rows": ("MoS",)})
+def test_a_study_has_the_rows_and_peers_that_it_names(study_data):
+    named_rows = study_data.config.model_copy(update={"rows": ("MoS",), "peers": ("popularity",)})
     study = StudyData(study_data.directory)
     study.config = named_rows
     assert [row for row in VARIANTS if has_row(study, row)] == ["MoS"]
+    assert [name for name in PEERS if has_peer(study, name)] == ["popularity"]
+    assert named_rows.fingerprint == study_data.config.fingerprint  # a result is the same whatever stands beside it
     assert "MoS + affinity, hierarchy" not in [row for row in VARIANTS if has_row(study_data, row)]
 
 
