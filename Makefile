@@ -1,7 +1,7 @@
 # Needs Python 3.11 or 3.12 and make, nothing else. PYTHON=/path/to/python chooses the interpreter.
 
 bin := .venv/bin
-outside_the_run := not shared and not tf_serving
+outside_the_run := not shared and not tf_serving and not fuxictr
 
 .PHONY: help setup demo quality bench-layers test test-slow lint types lock clean
 

@@ -37,6 +37,7 @@ BENCH = [
     "tensorflow-recommenders>=0.7.7,<0.8",  # a peer; its layers are of Keras 2
     "tf-keras>=2.21,<2.22",
 ]
+FUXICTR = ["fuxictr==2.3.10", "torch>=2.5"]  # peers; not in "all", as PyTorch takes 6 GB
 NOTEBOOKS = [*DATA, "ipykernel>=6", "nbclient>=0.10", "nbformat>=5.10"]
 JAX = ["jax>=0.5"]  # the layers also run on Keras's JAX backend
 DEV = [*JAX, "hypothesis>=6", "mypy>=1.10", "pandas-stubs>=2", "pytest>=8", "ruff>=0.6", "types-PyYAML>=6"]
@@ -61,6 +62,7 @@ setup(
         "jax": JAX,
         "dev": DEV,
         "bench": BENCH,
+        "fuxictr": FUXICTR,
         "all": [*BENCH, *DATA, *TFX, *SERVING, *NOTEBOOKS, *DEV],
     },
     entry_points={

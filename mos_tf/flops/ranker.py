@@ -24,7 +24,7 @@ def _(ranker: SequenceRanker, sequences: Sequences, themes: Sequences | None = N
 
 
 def _similarity(similarity: HistorySimilarity | None, sequences: Sequences) -> dict[str, Part]:
-    """Every event adds a vector and an aged one to a sum a level; every candidate multiplies with both."""
+    """As if every event matched at every level: it adds a vector and an aged one to a sum, a candidate meets both."""
     if similarity is None:
         return {}
     of_one = similarity.output_dim * similarity.dim

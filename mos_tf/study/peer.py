@@ -1,5 +1,9 @@
 """`Peer`: what a user would otherwise take, as one run of it. Imports nothing heavy."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 
@@ -21,3 +25,17 @@ class Peer(BaseModel):
     def file_name(self) -> str:
         """Where its result lies."""
         return f"peer~{self.name}~{self.seed}~{self.trial}.json".replace(" ", "_").replace(",", "")
+
+
+class Scored(NamedTuple):
+    """What a run gives.
+
+    Attributes:
+        validation: scores of the validation candidates, float [M].
+        test: scores of the test candidates, float [M].
+        step_seconds: of every training step, where it has steps to be compared with those of rankers.
+    """
+
+    validation: np.ndarray
+    test: np.ndarray
+    step_seconds: Sequence[float] = ()

@@ -13,10 +13,13 @@ from mos_tf.cli import is_installed
 from mos_tf.study.cell import write_result
 from mos_tf.study.data import StudyData
 from mos_tf.study.dcn import deep_cross_network
+from mos_tf.study.fuxictr.job import MODELS
+from mos_tf.study.fuxictr.peer import fuxictr
 from mos_tf.study.mean_pooling import MeanPooling
 from mos_tf.study.measures import RESAMPLED, Judge
-from mos_tf.study.peer import Peer
+from mos_tf.study.peer import Peer, Scored
 from mos_tf.study.popularity import popularity
+from mos_tf.study.price import step_ms
 from mos_tf.study.requests import Requests
 from mos_tf.study.tabular import gradient_boosting, logistic_regression
 from mos_tf.study.training import scores_of, train
@@ -28,17 +31,20 @@ class Method:
     """How a peer scores.
 
     Args:
-        scores: (data, seed, trial) → scores of the validation and of the test candidates, float [M] each.
+        scores: (data, seed, trial) → scores of the validation and of the test candidates, float [M] each, and perhaps
+            the seconds of its steps (`Scored`).
         by_chance: whether a seed makes a difference; else one run is enough.
-        package: what must be installed for it, with `mos-tf[bench]`.
+        package: what must be installed for it.
+        extra: of `mos-tf`, what installs the package.
         made: whether only a made log, whose truth is known, has it.
         probabilities: whether scores are probabilities of the label; else only their order counts.
     """
 
-    scores: Callable[[StudyData, int, int], tuple[np.ndarray, np.ndarray]]
+    scores: Callable[[StudyData, int, int], Scored | tuple[np.ndarray, np.ndarray]]
     by_chance: bool = False
     probabilities: bool = True
     package: str | None = None
+    extra: str = "bench"
     made: bool = False
 
     def can_score(self, data: StudyData) -> bool:
@@ -46,11 +52,11 @@ class Method:
         return (not self.package or is_installed(self.package)) and (not self.made or data.config.has_truth)
 
 
-def mean_pooled_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:
+def mean_pooled_network(data: StudyData, seed: int, trial: int) -> Scored:
     """Returns probabilities of the validation and test candidates from the ranker without attention or recurrence."""
-    ranker, _ = train(Variant("own", None), MeanPooling, data, seed, trial)
+    ranker, seconds = train(Variant("own", None), MeanPooling, data, seed, trial)
     validation, test = scores_of(ranker, data.validation, data.test)
-    return validation, test
+    return Scored(validation, test, seconds)
 
 
 def true_probabilities(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,6 +79,10 @@ PEERS: dict[str, Method] = {
     "gradient boosting, learned themes + priors": Method(partial(gradient_boosting, "learned themes", priors=True)),
     "MLP of the mean-pooled history + affinity": Method(mean_pooled_network, by_chance=True),
     "DCN (TensorFlow Recommenders)": Method(deep_cross_network, by_chance=True, package="tensorflow-recommenders"),
+    **{
+        f"FuxiCTR: {model}": Method(partial(fuxictr, model), by_chance=True, package="fuxictr", extra="fuxictr")
+        for model in MODELS
+    },
     "true probabilities": Method(true_probabilities, made=True),
 }
 
@@ -87,7 +97,7 @@ def run_peer(peer: Peer, data: StudyData, directory: Path) -> None:
     keras.backend.clear_session()
     keras.utils.set_random_seed(peer.seed)
     method = PEERS[peer.name]
-    validation, test = method.scores(data, peer.seed, peer.trial)
+    validation, test, step_seconds = Scored(*method.scores(data, peer.seed, peer.trial))
     result = {
         "encoder": "",
         "variant": peer.name,
@@ -96,7 +106,7 @@ def run_peer(peer: Peer, data: StudyData, directory: Path) -> None:
         "validation": _metrics(data.validation, validation, method.probabilities),
         "test": _metrics(data.test, test, method.probabilities),
         "resampled": Judge(data.test).resampled(test),
-        "price": {},
+        "price": {"step_ms": step_ms(step_seconds)} if step_seconds else {},
         "seconds": round(time.monotonic() - started, 1),
     }
     write_result(result, directory / peer.file_name)

@@ -90,8 +90,11 @@ class Plan:
             told.append(f"tuning: {full.trials - self.trials} of {full.trials} trials")
         if self.steps or self.max_users:
             told.append(f"size: {self.steps or 'all'} steps, {self.max_users or 'all'} users at most")
-        if absent := [name for name in full.peers if (package := PEERS[name].package) and not is_installed(package)]:
-            told.append(f'not installed: {", ".join(absent)}; pip install "mos-tf[bench]"')
+        absent: dict[str, list[str]] = {}
+        for name in full.peers:
+            if (package := PEERS[name].package) and not is_installed(package):
+                absent.setdefault(PEERS[name].extra, []).append(name)
+        told += [f'not installed: {", ".join(names)}; pip install "mos-tf[{extra}]"' for extra, names in absent.items()]
         return told
 
 
@@ -112,8 +115,9 @@ def _seeds(rows: Sequence[str], claimed: int, others: int) -> dict[str, int]:
     return {row: claimed if row in CLAIMED else others for row in rows}
 
 
-def _peers() -> dict[str, int]:
-    return {name: 3 if method.by_chance else 1 for name, method in PEERS.items()}
+def _peers(*extras: str) -> dict[str, int]:
+    """Returns the floors and peers that need nothing but these extras, three seeds of those that chance moves."""
+    return {name: 3 if method.by_chance else 1 for name, method in PEERS.items() if method.extra in extras}
 
 
 def _ablated(preset: Preset, rows: Iterable[str], seeds: int) -> Plan:
@@ -131,8 +135,8 @@ PLANS = {
         max_users=400,
         max_requests={"train": 6400, "eval": 1000, "test": 3000},
     ),
-    Preset.HOUR: Plan(("SDIM", "Mamba4Rec"), dict.fromkeys(CLAIMED, 3), _peers(), trials=1, max_users=5000),
-    Preset.NIGHT: Plan(ENCODERS_OF_THE_TABLES, _seeds(list(VARIANTS), 5, 3), _peers(), trials=2),
+    Preset.HOUR: Plan(("SDIM", "Mamba4Rec"), dict.fromkeys(CLAIMED, 3), _peers("bench"), trials=1, max_users=5000),
+    Preset.NIGHT: Plan(ENCODERS_OF_THE_TABLES, _seeds(list(VARIANTS), 5, 3), _peers("bench", "fuxictr"), trials=2),
 }
 _WITH_TRUTH = (*ABLATIONS, "MoS + affinity, true themes")
 # In minutes a ranker without affinity would still be where it began.

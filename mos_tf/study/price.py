@@ -1,6 +1,7 @@
 """What a trained model costs: multiply-adds a request, parameters, and time."""
 
 import time
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -28,6 +29,11 @@ class StepTimes(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.seconds.append(time.perf_counter() - self._begun)
+
+
+def step_ms(seconds: Sequence[float]) -> float:
+    """Returns the median of the seconds of training steps in milliseconds."""
+    return round(1e3 * float(np.median(seconds)), 2)
 
 
 def price(ranker: SequenceRanker, requests: Requests) -> dict[str, float]:

@@ -47,11 +47,22 @@ def run_study(
     for job, number in rows.items():
         best = best_trial(list(islice(tried, plan.trials)))
         chosen += [_change(job, seed=seed, trial=best) for seed in range(number)]
-    return _run("seeds", chosen, directory, processes)
+    return [_with_speed(result, data) for result in _run("seeds", chosen, directory, processes)]
 
 
 def _change(job: Job, **fields: int) -> Job:
     return job.model_copy(update=fields)
+
+
+def _with_speed(result: Result, data: StudyData) -> Result:
+    """Adds how many candidates a second it trains on, where it trains in steps."""
+    if "step_ms" not in result["price"]:
+        return result
+    candidates = data.config.budget.batch_size * len(data.train.labels) / len(data.train)
+    return {
+        **result,
+        "price": {**result["price"], "examples_a_second": round(1e3 * candidates / result["price"]["step_ms"])},
+    }
 
 
 def has_peer(data: StudyData, name: str) -> bool:

@@ -45,7 +45,8 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def quality_table(grid: Grid) -> str:
     """Returns what every row reached on the test requests and what it costs, mean ± standard deviation over seeds."""
     header = [
-        "", "seeds", "AUC", "GAUC", "log loss", "calibration", "multiply-adds", "parameters", "step, ms", "answer, ms"
+        "", "seeds", "AUC", "GAUC", "log loss", "calibration", "multiply-adds", "parameters", "step, ms",
+        "examples/s", "answer, ms",
     ]  # fmt: skip
     rows = []
     for encoder, variants in grid.items():
@@ -62,7 +63,9 @@ def quality_table(grid: Grid) -> str:
                     ),
                     _millions([price.get("multiply_adds") for price in prices]),
                     _thousands([price.get("parameters") for price in prices]),
-                    *(_median([price.get(name) for price in prices]) for name in ("step_ms", "answer_ms")),
+                    _median([price.get("step_ms") for price in prices]),
+                    _median([price.get("examples_a_second") for price in prices], ",.0f"),
+                    _median([price.get("answer_ms") for price in prices]),
                 ]
             )
     return markdown(header, rows)
@@ -123,9 +126,9 @@ def _spread(values: Sequence[float], digits: int) -> str:
     return f"{np.mean(values):.{digits}f}{deviation}"
 
 
-def _median(values: Sequence[float | None]) -> str:
+def _median(values: Sequence[float | None], form: str = ".1f") -> str:
     known = [value for value in values if value is not None]
-    return f"{np.median(known):.1f}" if known else ""
+    return format(np.median(known), form) if known else ""
 
 
 def _millions(values: Sequence[float | None]) -> str:

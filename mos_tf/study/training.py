@@ -16,17 +16,17 @@ from mos_tf.models.fitting import fit_best
 from mos_tf.study.cell import Cell, write_result
 from mos_tf.study.data import StudyData
 from mos_tf.study.measures import Judge
-from mos_tf.study.price import StepTimes, price
+from mos_tf.study.price import StepTimes, price, step_ms
 from mos_tf.study.requests import Requests
 from mos_tf.study.start import start_of
 from mos_tf.study.variants import ROWS, Variant
 
+TRANSACT_EVENTS = 20  # it encodes a history anew for every candidate, in time quadratic in the events
 ENCODERS: dict[str, Callable[[], SequenceEncoder]] = {
     "DIN": DIN,
     "SDIM": SDIM,
     "TWIN": TWIN,
-    # It encodes a history anew for every candidate, in time quadratic in the events.
-    "TransAct": partial(TransAct, max_events=20, num_layers=1),
+    "TransAct": partial(TransAct, max_events=TRANSACT_EVENTS, num_layers=1),
     "Mamba4Rec": Mamba4Rec,
     "HSTU": HSTU,
 }
@@ -50,7 +50,7 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
         "validation": Judge(data.validation).metrics(validation),
         "test": Judge(data.test).metrics(test),
         "resampled": Judge(data.test).resampled(test),
-        "price": {**price(ranker, data.test), "step_ms": round(1e3 * float(np.median(step_seconds)), 2)},
+        "price": {**price(ranker, data.test), "step_ms": step_ms(step_seconds)},
         "seconds": round(time.monotonic() - started, 1),
     }
     write_result(result, directory / cell.file_name)

@@ -24,6 +24,12 @@ def test_controls_of_routing_are_of_one_encoder_alone():
     assert not set(ONCE) & set(CLAIMED)
 
 
+@pytest.fixture
+def everything_installed(monkeypatch):
+    monkeypatch.setattr("mos_tf.study.plan.is_installed", lambda package: True)
+
+
+@pytest.mark.usefixtures("everything_installed")
 def test_a_smaller_plan_says_what_it_leaves_out():
     full, small = PLANS[Preset.NIGHT], PLANS[Preset.MINUTES]
     told = small.left_out(full)
@@ -31,6 +37,14 @@ def test_a_smaller_plan_says_what_it_leaves_out():
     assert all(row in told[2] for row in full.seeds_of if row not in small.seeds_of)
     assert all(peer in told[1] for peer in full.peers if peer not in small.peers)
     assert full.left_out(full) == []
+
+
+def test_peers_that_are_not_installed_are_named_with_what_installs_them(monkeypatch):
+    monkeypatch.setattr("mos_tf.study.plan.is_installed", lambda package: package != "fuxictr")
+    full = PLANS[Preset.NIGHT]
+    assert full.left_out(full) == [
+        'not installed: FuxiCTR: DIN, FuxiCTR: SDIM, FuxiCTR: TWIN, FuxiCTR: TransAct; pip install "mos-tf[fuxictr]"'
+    ]
 
 
 def test_limits_never_make_a_study_larger():
@@ -44,6 +58,7 @@ def test_limits_never_make_a_study_larger():
     assert PLANS[Preset.NIGHT].limited(config) == config
 
 
+@pytest.mark.usefixtures("everything_installed")
 def test_a_plan_of_some_encoders_leaves_the_others_out():
     full = PLANS[Preset.NIGHT]
     some = full.only(["TWIN"])

@@ -32,7 +32,7 @@ def test_markdown_has_a_line_a_row_and_numbers_to_the_right():
 
 def test_a_row_shows_mean_and_deviation_over_seeds_and_leaves_out_what_a_peer_has_not():
     lines = quality_table(grid_of(RESULTS)).splitlines()
-    assert "| popularity | 1 | 0.5000 | 0.5000 |  |  |  |  |  |  |" in lines
+    assert "| popularity | 1 | 0.5000 | 0.5000 |  |  |  |  |  |  |  |" in lines
     assert any(line.startswith("| SDIM: plain + affinity | 2 | 0.7050 ± 0.0071 |") for line in lines)
 
 
