@@ -178,7 +178,9 @@ class ThemeRouter(Router):
 
     def load_own_variables(self, store: Any) -> None:
         super().load_own_variables(store)
-        self.adapted = bool(np.any(ops.convert_to_numpy(self.embeddings)))
+        # Frozen themes may have been given without embeddings; the unknown token's, K, is never 0.
+        found = self.embeddings if self.learn else self.frozen_table
+        self.adapted = bool(np.any(ops.convert_to_numpy(found)))
 
     def get_config(self) -> dict:
         return {**super().get_config(), "num_tokens": self.num_tokens, "seed": self.seed}

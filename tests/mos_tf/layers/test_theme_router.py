@@ -54,6 +54,16 @@ def test_themes_survive_saving(tmp_path):
     np.testing.assert_array_equal(reloaded(batch).flat_values, model(batch).flat_values)
 
 
+def test_themes_that_were_given_survive_saving(tmp_path):
+    router = ThemeRouter(num_tokens=4, num_themes=2)
+    router.frozen_table.assign([[0], [1], [0], [2]])  # themes of one's own, without embeddings
+    router.adapted = True
+    tokens = keras.Input((None,), dtype="int64", ragged=True)
+    keras.Model(tokens, router(tokens)).save(tmp_path / "model.keras")
+    reloaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert reloaded(tf.ragged.constant([[0, 1, 3]], dtype=tf.int64)).flat_values.numpy().tolist() == [[0], [1], [2]]
+
+
 @pytest.mark.parametrize(
     ("sessions", "tokens", "received"),
     [

@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from mos_tf.encoders import DIN
+from mos_tf.study.groupings import table_of
+from mos_tf.study.mean_pooling import MeanPooling
 from mos_tf.study.start import start_of
 from mos_tf.study.training import scores_of, train
 from mos_tf.study.variants import ROWS
@@ -51,3 +53,11 @@ def test_a_training_is_the_same_whether_its_start_was_there_or_not(study_data):
         return scores_of(train(OURS, DIN, study_data, seed=1, trial=0)[0], study_data.test)[0]
 
     np.testing.assert_allclose(trained(), trained(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("row", ["MoS + affinity, random themes", "MoS + affinity, true themes"])
+def test_themes_that_are_given_stay_those_of_a_training(study_data, row):
+    variant = ROWS[row]
+    ranker, _ = train(variant, MeanPooling, study_data, seed=3, trial=0)
+    expected = table_of(variant.grouping, study_data, "category", study_data.num_themes, seed=3)
+    np.testing.assert_array_equal(np.stack(list(ranker.theme_table().values()), axis=1), expected)
