@@ -7,7 +7,7 @@ outside_the_run := not shared and not tf_serving and not fuxictr
 
 help:
 	@echo "make demo       from real logs to ranked products, once through everything; STEPS=200 trains that many steps"
-	@echo "make quality    the demo's ranker beside its baselines, over three seeds; after make demo"
+	@echo "make quality    rankers beside what one would otherwise take; STUDY=complete-journey-sampled, BUDGET=minutes"
 	@echo "make bench-layers  the layers' speed and memory beside padded Keras and other mixtures; some 20 minutes"
 	@echo "make test       the tests"
 	@echo "make test-slow  the tests that take longer"
@@ -24,7 +24,7 @@ demo: setup
 	@$(bin)/python tools/demo.py $(if $(STEPS),--train-steps $(STEPS))
 
 quality: setup
-	$(bin)/python -m benchmarks.demo_quality
+	@$(bin)/mos bench quality $(or $(STUDY),complete-journey-sampled) --budget $(or $(BUDGET),minutes)
 
 bench-layers: setup
 	$(bin)/python -m benchmarks.layers compare

@@ -14,6 +14,7 @@ from mos_tf.encoders import DIN, HSTU, SDIM, TWIN, Mamba4Rec, SequenceEncoder, T
 from mos_tf.models.adaptation import take_over
 from mos_tf.models.fitting import fit_best
 from mos_tf.study.cell import Cell, write_result
+from mos_tf.study.config import Budget
 from mos_tf.study.data import StudyData
 from mos_tf.study.measures import Judge
 from mos_tf.study.price import StepTimes, price, step_ms
@@ -40,13 +41,12 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     resampled users, the price, and seconds.
     """
     started = time.monotonic()
-    budget = data.config.budget
     keras.backend.clear_session()
     ranker, step_seconds = train(ROWS[cell.variant], ENCODERS[cell.encoder], data, cell.seed, cell.trial)
     validation, test = scores_of(ranker, data.validation, data.test)
     result = {
         **cell.model_dump(),
-        "learning_rate": budget.learning_rates[cell.trial],
+        "learning_rate": learning_rate_of(ROWS[cell.variant], data.config.budget, cell.trial),
         "validation": Judge(data.validation).metrics(validation),
         "test": Judge(data.test).metrics(test),
         "resampled": Judge(data.test).resampled(test),
@@ -54,6 +54,11 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
         "seconds": round(time.monotonic() - started, 1),
     }
     write_result(result, directory / cell.file_name)
+
+
+def learning_rate_of(variant: Variant, budget: Budget, trial: int) -> float:
+    """Returns the learning rate of a trial."""
+    return (budget.scratch_learning_rates if variant.affinity == "none" else budget.learning_rates)[trial]
 
 
 def train(
@@ -71,7 +76,7 @@ def train(
         data.validation.batches(_SCORED),
         steps=budget.steps,
         validations=budget.validations,
-        learning_rate=budget.learning_rates[trial],
+        learning_rate=learning_rate_of(variant, budget, trial),
         callbacks=[steps],
     )
     return ranker, steps.seconds

@@ -65,9 +65,9 @@ def _model(job: Job) -> Any:
             "type": "categorical", "source": "item", "vocab_size": ids + 1, "padding_idx": PADDING
         }  # fmt: skip
     return getattr(LongCTR, job.model)(
-        described, optimizer="adam", loss="binary_crossentropy", learning_rate=job.budget.learning_rates[job.trial],
-        embedding_dim=width, attention_dim=job.budget.embedding_dim, metrics=["AUC"], model_root="", verbose=0,
-        **MODELS[job.model],
+        described, optimizer="adam", loss="binary_crossentropy", embedding_dim=width,
+        learning_rate=job.budget.scratch_learning_rates[job.trial], attention_dim=job.budget.embedding_dim,
+        metrics=["AUC"], model_root="", verbose=0, **MODELS[job.model],
     )  # fmt: skip
 
 
