@@ -55,6 +55,7 @@ def test_a_training_is_the_same_whether_its_start_was_there_or_not(study_data):
     np.testing.assert_allclose(trained(), trained(), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ["MoS + affinity, random themes", "MoS + affinity, true themes"])
 def test_themes_that_are_given_stay_those_of_a_training(study_data, row):
     variant = ROWS[row]
