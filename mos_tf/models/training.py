@@ -73,6 +73,9 @@ class RequestModel(keras.Model):
         if not kwargs.get("steps_per_epoch") and x.cardinality() == tf.data.INFINITE_CARDINALITY:
             raise ValueError("an epoch ends. Received: a dataset that repeats for ever; pass steps_per_epoch")
         self.prepare(x, kwargs.get("steps_per_epoch"))
+        if self.built and not self.optimizer.built:
+            # In the first step, variables of the optimizer would make TensorFlow trace the step a second time.
+            self.optimizer.build(self.trainable_variables)
         kwargs.setdefault("shuffle", False)  # a dataset shuffles itself; Keras would warn that it cannot
         with warnings.catch_warnings():
             # Keras says so at the end of the first epoch over any dataset whose size it cannot know beforehand.

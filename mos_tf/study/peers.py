@@ -1,6 +1,5 @@
 """The floors and peers that a user would otherwise take, on the same requests as the rankers."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +9,7 @@ import keras
 import numpy as np
 
 from mos_tf.cli import is_installed
-from mos_tf.study.cell import write_result
+from mos_tf.study.cell import core_seconds, write_result
 from mos_tf.study.data import StudyData
 from mos_tf.study.dcn import deep_cross_network
 from mos_tf.study.fuxictr.job import MODELS
@@ -20,9 +19,10 @@ from mos_tf.study.measures import RESAMPLED, Judge
 from mos_tf.study.peer import Peer, Scored
 from mos_tf.study.popularity import popularity
 from mos_tf.study.price import step_ms
+from mos_tf.study.provenance import commit
 from mos_tf.study.requests import Requests
 from mos_tf.study.tabular import gradient_boosting, logistic_regression
-from mos_tf.study.training import scores_of, train
+from mos_tf.study.training import score_of, scores_of, train
 from mos_tf.study.variants import Variant
 
 
@@ -55,7 +55,7 @@ class Method:
 def mean_pooled_network(data: StudyData, seed: int, trial: int) -> Scored:
     """Returns probabilities of the validation and test candidates from the ranker without attention or recurrence."""
     ranker, seconds = train(Variant("own", None), MeanPooling, data, seed, trial)
-    validation, test = scores_of(ranker, data.validation, data.test)
+    validation, test = scores_of(score_of(ranker), data.validation, data.test)
     return Scored(validation, test, seconds)
 
 
@@ -93,7 +93,7 @@ def run_peer(peer: Peer, data: StudyData, directory: Path) -> None:
     Raises:
         MosError: a package that the peer is made of is not installed.
     """
-    started = time.monotonic()
+    started = core_seconds()
     keras.backend.clear_session()
     keras.utils.set_random_seed(peer.seed)
     method = PEERS[peer.name]
@@ -107,7 +107,8 @@ def run_peer(peer: Peer, data: StudyData, directory: Path) -> None:
         "test": _metrics(data.test, test, method.probabilities),
         "resampled": Judge(data.test).resampled(test),
         "price": {"step_ms": step_ms(step_seconds)} if step_seconds else {},
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(core_seconds() - started, 1),
+        "commit": commit(),
     }
     write_result(result, directory / peer.file_name)
 

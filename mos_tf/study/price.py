@@ -1,7 +1,7 @@
 """What a trained model costs: multiply-adds a request, parameters, and time."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -14,6 +14,8 @@ from mos_tf.study.requests import Requests
 
 _COUNTED = 300  # requests
 _TIMED = 50  # requests
+
+Score = Callable[[dict], tf.Tensor]  # features of a batch → probabilities of the flat candidates
 
 
 class StepTimes(keras.callbacks.Callback):
@@ -36,7 +38,7 @@ def step_ms(seconds: Sequence[float]) -> float:
     return round(1e3 * float(np.median(seconds)), 2)
 
 
-def price(ranker: SequenceRanker, requests: Requests) -> dict[str, float]:
+def price(ranker: SequenceRanker, score: Score, requests: Requests) -> dict[str, float]:
     """Returns multiply-adds a request and parameters as `cost` counts them, and the median milliseconds of an answer.
 
     Multiply-adds are those of the first requests, with the lengths that themes really have there; the milliseconds are
@@ -53,7 +55,7 @@ def price(ranker: SequenceRanker, requests: Requests) -> dict[str, float]:
     return {
         "multiply_adds": round(spent.total_multiply_adds),
         "parameters": spent.total_parameters,
-        "answer_ms": round(1e3 * _median_seconds(ranker, requests), 3),
+        "answer_ms": round(1e3 * _median_seconds(score, requests), 3),
     }
 
 
@@ -73,8 +75,7 @@ def _theme_lengths(ranker: SequenceRanker, features: dict) -> list[list[float]] 
     return lengths
 
 
-def _median_seconds(ranker: SequenceRanker, requests: Requests) -> float:
-    score = tf.function(lambda features: ranker(features).flat_values, reduce_retracing=True)
+def _median_seconds(score: Score, requests: Requests) -> float:
     seconds = []
     for number, (features, _) in enumerate(requests.batches(1).take(_TIMED + 10)):
         start = time.perf_counter()

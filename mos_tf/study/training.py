@@ -1,6 +1,5 @@
 """Trains and judges the model of one cell."""
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,11 +12,12 @@ from mos_tf import SequenceRanker
 from mos_tf.encoders import DIN, HSTU, SDIM, TWIN, Mamba4Rec, SequenceEncoder, TransAct
 from mos_tf.models.adaptation import take_over
 from mos_tf.models.fitting import fit_best
-from mos_tf.study.cell import Cell, write_result
+from mos_tf.study.cell import Cell, core_seconds, write_result
 from mos_tf.study.config import Budget
 from mos_tf.study.data import StudyData
 from mos_tf.study.measures import Judge
-from mos_tf.study.price import StepTimes, price, step_ms
+from mos_tf.study.price import Score, StepTimes, price, step_ms
+from mos_tf.study.provenance import commit
 from mos_tf.study.requests import Requests
 from mos_tf.study.start import start_of
 from mos_tf.study.variants import ROWS, Variant
@@ -38,20 +38,22 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     """Trains and judges one model and writes the cell's JSON, beside first and then renamed.
 
     The result has the fields of the cell, the learning rate, metrics of the validation and test requests, the test's on
-    resampled users, the price, and seconds.
+    resampled users, the price, seconds of a core, and the commit.
     """
-    started = time.monotonic()
+    started = core_seconds()
     keras.backend.clear_session()
     ranker, step_seconds = train(ROWS[cell.variant], ENCODERS[cell.encoder], data, cell.seed, cell.trial)
-    validation, test = scores_of(ranker, data.validation, data.test)
+    score = score_of(ranker)
+    validation, test = scores_of(score, data.validation, data.test)
     result = {
         **cell.model_dump(),
         "learning_rate": learning_rate_of(ROWS[cell.variant], data.config.budget, cell.trial),
         "validation": Judge(data.validation).metrics(validation),
         "test": Judge(data.test).metrics(test),
         "resampled": Judge(data.test).resampled(test),
-        "price": {**price(ranker, data.test), "step_ms": step_ms(step_seconds)},
-        "seconds": round(time.monotonic() - started, 1),
+        "price": {**price(ranker, score, data.test), "step_ms": step_ms(step_seconds)},
+        "seconds": round(core_seconds() - started, 1),
+        "commit": commit(),
     }
     write_result(result, directory / cell.file_name)
 
@@ -82,9 +84,13 @@ def train(
     return ranker, steps.seconds
 
 
-def scores_of(ranker: SequenceRanker, *splits: Requests) -> list[np.ndarray]:
+def score_of(ranker: SequenceRanker) -> Score:
+    """Returns a function of a batch of requests that gives the probabilities of their flat candidates, float32 [M]."""
+    return tf.function(lambda features: ranker(features).flat_values, reduce_retracing=True)
+
+
+def scores_of(score: Score, *splits: Requests) -> list[np.ndarray]:
     """Returns the probabilities of all candidates of each split, float32 [M]."""
-    score = tf.function(lambda features: ranker(features).flat_values, reduce_retracing=True)
     return [
         np.concatenate([score(features).numpy() for features, _ in requests.batches(_SCORED)]) for requests in splits
     ]

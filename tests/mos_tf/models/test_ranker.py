@@ -35,6 +35,15 @@ def test_fit_learns_what_the_history_tells(trained):
     assert {"val_auc", "theme_entropy", "theme_max_share", "theme_unused"} <= set(history)
 
 
+def test_a_training_step_is_traced_once(monkeypatch):
+    traces, step = [], SequenceRanker.train_step
+    monkeypatch.setattr(SequenceRanker, "train_step", lambda self, data: [traces.append(1), step(self, data)][1])
+    ranker = small_ranker()
+    ranker.compile()
+    ranker.fit(planted_dataset(), epochs=2, verbose=0)
+    assert len(traces) == 1
+
+
 def test_adapting_says_what_it_adapted(capfd):
     small_ranker().adapt(planted_dataset())
     said = capfd.readouterr().out

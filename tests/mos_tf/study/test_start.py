@@ -6,7 +6,7 @@ from mos_tf.encoders import DIN
 from mos_tf.study.groupings import table_of
 from mos_tf.study.mean_pooling import MeanPooling
 from mos_tf.study.start import start_of
-from mos_tf.study.training import scores_of, train
+from mos_tf.study.training import score_of, scores_of, train
 from mos_tf.study.variants import ROWS
 
 OURS = ROWS["MoS + affinity"]
@@ -50,7 +50,7 @@ def test_a_training_is_the_same_whether_its_start_was_there_or_not(study_data):
 
     def trained():
         keras.backend.clear_session()
-        return scores_of(train(OURS, DIN, study_data, seed=1, trial=0)[0], study_data.test)[0]
+        return scores_of(score_of(train(OURS, DIN, study_data, seed=1, trial=0)[0]), study_data.test)[0]
 
     np.testing.assert_allclose(trained(), trained(), rtol=1e-5)
 
