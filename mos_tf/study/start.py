@@ -1,5 +1,6 @@
 """What a training starts from, found once for all encoders: themes, vectors, quantiles and the tower of numbers."""
 
+import fcntl
 import hashlib
 
 import keras
@@ -27,13 +28,15 @@ def start_of(variant: Variant, data: StudyData, seed: int) -> SequenceRanker:
     alike = variant.start
     name = hashlib.sha256(f"{alike} {seed}".encode()).hexdigest()[:16]
     path = data.directory / _STARTS / f"{name}.keras"
-    if not path.is_file():
-        keras.utils.set_random_seed(seed)
-        ranker = alike.make(data, MeanPooling, seed)
-        ranker.first_stage = FirstStage(epochs=data.config.budget.first_stage_epochs)
-        ranker.prepare(data.train.batches(_ADAPTED), None)
-        path.parent.mkdir(exist_ok=True)
-        beside = path.with_suffix(".part.keras")
-        ranker.save(beside)
-        beside.rename(path)
+    path.parent.mkdir(exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two trials of a row begin together: one finds it, the other waits
+        if not path.is_file():
+            keras.utils.set_random_seed(seed)
+            ranker = alike.make(data, MeanPooling, seed)
+            ranker.first_stage = FirstStage(epochs=data.config.budget.first_stage_epochs)
+            ranker.prepare(data.train.batches(_ADAPTED), None)
+            beside = path.with_suffix(".part.keras")
+            ranker.save(beside)
+            beside.rename(path)
     return keras.models.load_model(path)

@@ -1,3 +1,6 @@
+import fcntl
+from threading import Event, Thread
+
 import keras
 import numpy as np
 import pytest
@@ -33,6 +36,19 @@ def test_a_start_is_kept_and_found_again_as_it_was(study_data):
     assert not any(".part" in file.name for file in files)
     for one, other in zip(made.get_weights(), found.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_start_that_another_process_makes_is_waited_for(study_data):
+    start_of(OURS, study_data, 3)
+    path = max((study_data.directory / "starts").glob("*.keras"), key=lambda file: file.stat().st_mtime)
+    found = Event()
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = Thread(target=lambda: [start_of(OURS, study_data, 3), found.set()])
+        waiting.start()
+        assert not found.wait(timeout=2)
+    waiting.join()
+    assert found.is_set()
 
 
 def test_a_ranker_knows_what_it_starts_from_whatever_its_encoder(study_data):
