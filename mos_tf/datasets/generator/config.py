@@ -85,7 +85,7 @@ class GeneratorConfig(BaseModel):
 
     sessions_per_user: float = Field(16, ge=1)
     sessions_shape: float = Field(2.3, gt=0)
-    session_length_quantiles: dict[float, float] = {0: 0.5, 0.5: 3, 0.75: 7, 0.9: 15, 0.99: 40, 1: 85}
+    session_length_quantiles: dict[float, float] = {0.0: 0.5, 0.5: 3.0, 0.75: 7.0, 0.9: 15.0, 0.99: 40.0, 1.0: 85.0}
     event_gap_seconds: float = Field(50, gt=0)
     event_gap_spread: float = Field(1.3, gt=0)
     session_gap_spread: float = Field(1.3, gt=0)

@@ -9,6 +9,12 @@ def test_a_named_study_has_its_file_s_name(name):
     assert named(name).name == name
 
 
+@pytest.mark.parametrize("name", named_studies())
+def test_a_study_read_back_is_the_same_so_that_data_that_is_made_is_found(name):
+    config = named(name)
+    assert StudyConfig.model_validate_json(config.model_dump_json()).fingerprint == config.fingerprint
+
+
 def test_an_unknown_study_is_named_beside_the_known_ones():
     with pytest.raises(DataError, match=r"\['complete-journey-exposed', .*Received: 'netflix'"):
         named("netflix")
