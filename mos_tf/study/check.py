@@ -62,7 +62,7 @@ def check_study() -> StudyConfig:
 def measure(processes: int) -> Values:
     """Makes the log, trains and judges every row anew."""
     with tempfile.TemporaryDirectory() as beside:
-        results = run_study(check_study(), PLAN, Path(beside) / "study", processes, Path(beside) / "logs")
+        results, _ = run_study(check_study(), PLAN, Path(beside) / "study", processes, Path(beside) / "logs")
     return {
         title(result["encoder"], result["variant"]): {metric: result["test"][metric] for metric in TOLERANCES}
         for result in results

@@ -32,6 +32,9 @@ _Events = Annotated[Path | None, typer.Option(help="A log of yours instead: an e
 _Budget = Annotated[str, typer.Option(help="How much time: minutes, hour or night, on 2 cores.")]
 _Out = Annotated[Path, typer.Option(help="Directory for data, cells and the report.")]
 _Processes = Annotated[int, typer.Option(min=1, help="Models trained at a time, one thread each.")]
+_Cells = Annotated[
+    Path | None, typer.Option(help="The cells of an earlier run, <study>.zip, which are not trained again.")
+]
 _OUT = Path("build/study")
 
 
@@ -43,6 +46,7 @@ def quality(
     encoder: Annotated[
         list[str] | None, typer.Option(help="Of the budget's encoders, this one alone; repeatable.")
     ] = None,
+    cells: _Cells = None,
     out: _Out = _OUT,
     processes: _Processes = 2,
 ) -> None:
@@ -60,7 +64,7 @@ def quality(
     plan, config = PLANS[_preset(budget)], _study_of(study, events, out)
     if encoder:
         plan = plan.only(encoder)
-    _compare(config, plan, PLANS[Preset.NIGHT], out / budget, processes, comparisons, write_report)
+    _compare(config, plan, PLANS[Preset.NIGHT], cells, out / budget, processes, comparisons, write_report)
 
 
 @app.command()
@@ -68,6 +72,7 @@ def ablations(
     study: _Study = None,
     events: _Events = None,
     budget: _Budget = "minutes",
+    cells: _Cells = None,
     out: _Out = _OUT,
     processes: _Processes = 2,
 ) -> None:
@@ -83,7 +88,7 @@ def ablations(
         from mos_tf.study.report import write_ablations
 
     plan, config = ABLATION_PLANS[_preset(budget)], _study_of(study, events, out)
-    _compare(config, plan, ABLATION_PLANS[Preset.NIGHT], out / budget, processes, comparisons, write_ablations)
+    _compare(config, plan, ABLATION_PLANS[Preset.NIGHT], cells, out / budget, processes, comparisons, write_ablations)
 
 
 @app.command()
@@ -175,21 +180,27 @@ def _compare(
     config: StudyConfig,
     plan: "Plan",
     full: "Plan",
+    cells: Path | None,
     directory: Path,
     processes: int,
     comparisons: Callable[[Any], list],
     write: Callable[..., list[Path]],
 ) -> None:
     """Runs a plan, writes what it found and prints the differences."""
+    from mos_tf.study.archive import take_cells, write_archive
     from mos_tf.study.quality import run_study
     from mos_tf.study.tables import difference_table, grid_of
 
     left_out = plan.left_out(full)
     for what in left_out:
         _print(f"left out: {what}")
-    config = plan.limited(config)
-    results = run_study(config, plan, directory / config.name, processes)
-    _print_written(write(config, results, directory / config.name, command=_command(), left_out=left_out))
+    config, directory = plan.limited(config), directory / config.name
+    if cells:
+        take_cells(cells, directory / config.fingerprint)
+    results, seconds = run_study(config, plan, directory, processes)
+    archive = write_archive(directory / config.fingerprint, directory / f"{config.name}.zip")
+    told = {"command": _command(), "seconds": seconds, "left_out": left_out}
+    _print_written([*write(config, results, directory, **told), archive])
     _print(difference_table(comparisons(grid_of(results))))
 
 

@@ -19,7 +19,7 @@ from mos_tf.study.measures import RESAMPLED, Judge
 from mos_tf.study.peer import Peer, Scored
 from mos_tf.study.popularity import popularity
 from mos_tf.study.price import step_ms
-from mos_tf.study.provenance import commit
+from mos_tf.study.provenance import made_by
 from mos_tf.study.requests import Requests
 from mos_tf.study.tabular import gradient_boosting, logistic_regression
 from mos_tf.study.training import score_of, scores_of, train
@@ -108,7 +108,7 @@ def run_peer(peer: Peer, data: StudyData, directory: Path) -> None:
         "resampled": Judge(data.test).resampled(test),
         "price": {"step_ms": step_ms(step_seconds)} if step_seconds else {},
         "seconds": round(core_seconds() - started, 1),
-        "commit": commit(),
+        "made_by": made_by(),
     }
     write_result(result, directory / peer.file_name)
 

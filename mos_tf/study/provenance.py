@@ -7,6 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 
+def made_by() -> dict[str, str | int | None]:
+    """Returns what computes here: the commit and the machine."""
+    return {"commit": commit(), **machine()}
+
+
 def machine() -> dict[str, str | int | None]:
     """Returns the processor, its cores and the memory."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -2,6 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -17,10 +18,20 @@ from mos_tf.study.variants import ROWS, VARIANTS
 SOURCES = Path("build/data")
 
 
-def run_study(
-    config: StudyConfig, plan: Plan, directory: Path, processes: int, sources: Path = SOURCES
-) -> list[Result]:
-    """Returns the results that the tables show: of each row one run a seed, all with the trial best on validation.
+class Ran(NamedTuple):
+    """A study that has run.
+
+    Attributes:
+        results: what the tables show: of each row one run a seed, all with the trial best on validation.
+        seconds: of a core, the other trials included.
+    """
+
+    results: list[Result]
+    seconds: float
+
+
+def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int, sources: Path = SOURCES) -> Ran:
+    """Runs what a plan has and a directory has not yet.
 
     Args:
         config: of the study, limited by the plan.
@@ -42,12 +53,15 @@ def run_study(
         kept = {row: number for row, number in plan.rows_of(encoder).items() if has_row(data, row)}
         rows |= {Cell(encoder=encoder, variant=row, seed=0): number for row, number in kept.items()}
     trials = [_change(job, trial=trial) for job in rows for trial in range(plan.trials)]
-    tried = iter(_run("trials", trials, directory, processes))
+    tried = _run("trials", trials, directory, processes)
+    of_rows = iter(tried)
     chosen = []
     for job, number in rows.items():
-        best = best_trial(list(islice(tried, plan.trials)))
+        best = best_trial(list(islice(of_rows, plan.trials)))
         chosen += [_change(job, seed=seed, trial=best) for seed in range(number)]
-    return [_with_speed(result, data) for result in _run("seeds", chosen, directory, processes)]
+    results = _run("seeds", chosen, directory, processes)
+    seconds = dict(zip([*trials, *chosen], [result["seconds"] for result in [*tried, *results]], strict=True))
+    return Ran([_with_speed(result, data) for result in results], sum(seconds.values()))
 
 
 def _change(job: Job, **fields: int) -> Job:
@@ -98,6 +112,7 @@ def _run(name: str, cells: list[Job], directory: Path, processes: int) -> list[R
                 f"{cell.title}, seed {cell.seed}: AUC {test['auc']:.4f}, GAUC {test['gauc']:.4f}, "
                 f"{result['seconds']:.0f} s",
                 highlight=False,
+                soft_wrap=True,
             )
             progress.advance(task)
 

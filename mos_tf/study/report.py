@@ -11,13 +11,14 @@ from mos_tf.study.config import StudyConfig
 from mos_tf.study.differences import pooled
 from mos_tf.study.figure import trade_off
 from mos_tf.study.measures import RESAMPLED, RESAMPLES
-from mos_tf.study.provenance import commit, machine, versions
+from mos_tf.study.provenance import made_by, versions
 
 Results = Sequence[Mapping[str, Any]]
+Maker = Mapping[str, str | int | None]  # see `made_by`
 
 
 def write_report(
-    config: StudyConfig, results: Results, out: Path, *, command: str, left_out: Sequence[str]
+    config: StudyConfig, results: Results, out: Path, *, command: str, seconds: float, left_out: Sequence[str]
 ) -> list[Path]:
     """Writes `<study>.json`, `<study>.md` and `<study>.png` and returns their paths.
 
@@ -26,10 +27,11 @@ def write_report(
         results: of its cells.
         out: directory.
         command: how to repeat it.
+        seconds: of a core, for all that was trained.
         left_out: what the budget did not pay for, in words.
     """
     grid = tables.grid_of(results)
-    provenance = provenance_of(command, _seconds(results), left_out)
+    provenance = provenance_of(command, seconds, left_out, _makers(results))
     chart = trade_off(grid, config.title)
     picture = out / f"{config.name}.png"
     page = _page(config.title, grid, tables.comparisons(grid), provenance) + f"![{chart.alt}]({picture.name})\n"
@@ -40,12 +42,12 @@ def write_report(
 
 
 def write_ablations(
-    config: StudyConfig, results: Results, out: Path, *, command: str, left_out: Sequence[str]
+    config: StudyConfig, results: Results, out: Path, *, command: str, seconds: float, left_out: Sequence[str]
 ) -> list[Path]:
     """Writes `<study>-ablations.json` and `<study>-ablations.md` and returns their paths; see `write_report`."""
     grid = tables.grid_of(results)
     compared = ablations.comparisons(grid)
-    provenance = provenance_of(command, _seconds(results), left_out)
+    provenance = provenance_of(command, seconds, left_out, _makers(results))
     page = _page(f"{config.title}: one change at a time", grid, compared, provenance)
     return write_pages(out / f"{config.name}-ablations", _content(config, results, compared, provenance), page)
 
@@ -65,27 +67,28 @@ def write_pages(path: Path, content: Mapping[str, Any], page: str) -> list[Path]
     return paths
 
 
-def provenance_of(command: str, seconds: float, left_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Returns how to repeat what was measured, with what it was measured, and what it took."""
+def provenance_of(
+    command: str, seconds: float, left_out: Sequence[str] = (), makers: Sequence[Maker] = ()
+) -> dict[str, Any]:
+    """Returns how to repeat what was measured, with what it was measured, by default here, and what it took."""
     return {
         "command": command,
-        "commit": commit(),
-        "machine": machine(),
+        "made_by": list(makers) or [made_by()],
         "versions": versions("tensorflow", "keras", "scikit-learn", "numpy"),
-        "cell_seconds": round(seconds),
+        "core_seconds": round(seconds),
         "left_out": list(left_out),
     }
 
 
 def heading(title: str, provenance: Mapping[str, Any]) -> str:
     """Returns the title of a page and where its numbers come from."""
-    made, hours = provenance["machine"], provenance["cell_seconds"] / 3600
-    left_out = "".join(f"- left out: {what}\n" for what in provenance["left_out"])
-    return (
-        f"# {title}\n\n"
-        f"`{provenance['command']}`, commit {provenance['commit'] or 'unknown'}, "
-        f"{made['cores']} cores of {made['cpu']}, {hours:.1f} hours of one core.\n\n{left_out}\n"
+    makers = "; ".join(
+        f"commit {maker['commit'] or 'unknown'} on {maker['cores']} cores of {maker['cpu']}"
+        for maker in provenance["made_by"]
     )
+    left_out = "".join(f"- left out: {what}\n" for what in provenance["left_out"])
+    hours = provenance["core_seconds"] / 3600
+    return f"# {title}\n\n`{provenance['command']}`, {hours:.1f} hours of one core; {makers}.\n\n{left_out}\n"
 
 
 def _page(title: str, grid: tables.Grid, compared: Sequence[tables.Comparison], provenance: Mapping[str, Any]) -> str:
@@ -112,5 +115,6 @@ def _content(
     return {**provenance, "study": config.model_dump(mode="json"), "differences": differences, "cells": cells}
 
 
-def _seconds(results: Results) -> float:
-    return sum(result["seconds"] for result in results)
+def _makers(results: Results) -> list[Maker]:
+    """Returns what made the results, each maker once."""
+    return [json.loads(maker) for maker in dict.fromkeys(json.dumps(result["made_by"]) for result in results)]

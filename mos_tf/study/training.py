@@ -17,7 +17,7 @@ from mos_tf.study.config import Budget
 from mos_tf.study.data import StudyData
 from mos_tf.study.measures import Judge
 from mos_tf.study.price import Score, StepTimes, price, step_ms
-from mos_tf.study.provenance import commit
+from mos_tf.study.provenance import made_by
 from mos_tf.study.requests import Requests
 from mos_tf.study.start import start_of
 from mos_tf.study.variants import ROWS, Variant
@@ -38,7 +38,7 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     """Trains and judges one model and writes the cell's JSON, beside first and then renamed.
 
     The result has the fields of the cell, the learning rate, metrics of the validation and test requests, the test's on
-    resampled users, the price, seconds of a core, and the commit.
+    resampled users, the price, seconds of a core, and what made it.
     """
     started = core_seconds()
     keras.backend.clear_session()
@@ -53,7 +53,7 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
         "resampled": Judge(data.test).resampled(test),
         "price": {**price(ranker, score, data.test), "step_ms": step_ms(step_seconds)},
         "seconds": round(core_seconds() - started, 1),
-        "commit": commit(),
+        "made_by": made_by(),
     }
     write_result(result, directory / cell.file_name)
 

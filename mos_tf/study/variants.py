@@ -109,12 +109,12 @@ _WITH_AFFINITY = {
 VARIANTS: dict[str, Variant] = {**_PUBLISHED, **_WITH_COUNTS, **_WITH_AFFINITY}
 # What the claims are about: more seeds than the others, and all of a small study.
 CLAIMED = (
-    "plain", "MoS", "plain + counts", "MoS + counts", "plain + affinity", "capacity control + affinity",
-    "MoS + affinity, random themes", "MoS + affinity",
+    "plain", "MoS", "plain + affinity", "capacity control + affinity", "MoS + affinity, random themes",
+    "MoS + affinity",
 )  # fmt: skip
-# Controls of routing that one encoder is enough for.
+# What one encoder is enough for: controls of routing, and matches that are counted and not compared.
 ONCE = (
-    "MoS, random themes", "capacity control + counts", "MoS + counts, random themes",
+    "MoS, random themes", "plain + counts", "MoS + counts", "capacity control + counts", "MoS + counts, random themes",
     "MoS + affinity, random groups of items", "MoS + affinity, own tokens", "MoS + affinity, hierarchy",
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ def result(encoder, variant, seed, auc):
         "encoder": encoder, "variant": variant, "seed": seed, "trial": 0, "seconds": 1.0,
         "validation": {"auc": auc, "gauc": auc}, "test": {"auc": auc, "gauc": auc},
         "resampled": {"auc": [auc] * 3, "gauc": [auc] * 3}, "price": {},
+        "made_by": {"commit": "0123abc", "cpu": "a processor", "cores": 2, "memory_gb": 24},
     }  # fmt: skip
 
 
@@ -75,7 +76,8 @@ def test_rows_of_the_tables_are_for_the_study_to_choose_and_ablations_are_not(st
 
 def test_a_report_of_ablations_lies_beside_that_of_the_tables(tmp_path):
     config = named("generated-hopping")
-    paths = write_ablations(config, RESULTS, tmp_path, command="mos bench ablations", left_out=["seeds: 2 of 3"])
+    told = {"command": "mos bench ablations", "seconds": 9.0, "left_out": ["seeds: 2 of 3"]}
+    paths = write_ablations(config, RESULTS, tmp_path, **told)
     assert [path.name for path in paths] == ["generated-hopping-ablations.json", "generated-hopping-ablations.md"]
     page, content = paths[1].read_text(), json.loads(paths[0].read_text())
     assert page.startswith(f"# {config.title}: one change at a time\n") and "- left out: seeds: 2 of 3\n" in page

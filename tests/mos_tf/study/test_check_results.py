@@ -4,7 +4,9 @@ import shutil
 import pytest
 
 from mos_tf.errors import DataError
-from mos_tf.study.check_results import check_results
+from mos_tf.study.archive import write_archive
+from mos_tf.study.cell import write_result
+from mos_tf.study.check_results import _file_name, check_results
 from mos_tf.study.config import named
 from mos_tf.study.report import write_ablations, write_report
 from mos_tf.study.routing_figures import Figure
@@ -18,6 +20,7 @@ def result(encoder, variant, seed, auc):
         "validation": metrics, "test": metrics,
         "resampled": {name: [value, value - 0.02, value + 0.02] for name, value in metrics.items()},
         "price": {"multiply_adds": 1e6, "parameters": 9} if encoder else {},
+        "made_by": {"commit": "0123abc", "cpu": "a processor", "cores": 2, "memory_gb": 24},
     }  # fmt: skip
 
 
@@ -31,9 +34,14 @@ RESULTS = [
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     directory, config = tmp_path_factory.mktemp("results"), named("generated-hopping")
-    told = {"command": "mos bench", "left_out": []}
+    told = {"command": "mos bench", "seconds": 13.0, "left_out": []}
+    study = directory / "cells" / config.fingerprint
+    for cell in RESULTS:
+        write_result(cell, study / "cells" / _file_name(cell))
     write_report(config, RESULTS, directory / "a", **told)
     write_ablations(config, RESULTS, directory / "a", **told)
+    write_archive(study, directory / "a" / "generated-hopping.zip")
+    shutil.rmtree(directory / "cells")
     figures = {("co-occurrence", 8): {"entropy": Figure((0.9, 0.8), 0.7)}}
     write_routing(config, figures, 9, directory / "b", command="mos bench routing", seconds=1.0)
     return directory
@@ -61,6 +69,18 @@ def better_difference(content):
     content["differences"][0]["auc"]["value"] += 0.001
 
 
+def surer_difference(content):
+    content["differences"][0]["gauc"]["lower"] += 0.001
+
+
+def other_validation(content):
+    content["cells"][1]["validation"]["auc"] += 0.001
+
+
+def other_settings(content):
+    content["study"]["budget"]["steps"] += 1
+
+
 def unknown_comparison(content):
     content["differences"][0]["comparison"] = "TWIN: MoS + affinity − unheard of"
 
@@ -83,7 +103,14 @@ def better_figure(content):
         (
             "generated-hopping.json",
             better_cell,
-            "the difference of SDIM: MoS . affinity − plain . affinity is not that",
+            "SDIM: plain . affinity, seed 0, is not what was kept",
+        ),
+        ("generated-hopping.json", other_validation, "SDIM: plain . affinity, seed 0, is not what was kept"),
+        ("generated-hopping.json", other_settings, "DataError: cells are those of a study of the same settings"),
+        (
+            "generated-hopping.json",
+            surer_difference,
+            "the difference of SDIM: MoS . affinity − plain . affinity is not",
         ),
         (
             "generated-hopping.json",
@@ -95,7 +122,7 @@ def better_figure(content):
             unknown_comparison,
             "the difference of TWIN: MoS . affinity − unheard of is not that",
         ),
-        ("generated-hopping-ablations.json", better_price, "the table of generated-hopping-ablations.md is not that"),
+        ("generated-hopping-ablations.json", better_price, "SDIM: plain . affinity, seed 0, is not"),
         ("generated-hopping-ablations.json", no_cells, "it holds neither cells nor routings"),
         ("generated-hopping-routing.json", better_figure, "the table of generated-hopping-routing.md is not that"),
     ],
@@ -104,6 +131,21 @@ def test_a_number_that_was_changed_is_found(written, tmp_path, name, change, pro
     with pytest.raises(DataError, match=f"{name}: {problem}") as told:
         check_results(changed(written, tmp_path, name, change))
     assert "\n" not in str(told.value)
+
+
+def test_a_page_that_was_changed_is_found(written, tmp_path):
+    directory = changed(written, tmp_path, "generated-hopping.json", lambda content: None)
+    page = next(directory.rglob("generated-hopping.md"))
+    page.write_text(page.read_text().replace("| popularity | 1 | 0.5", "| popularity | 1 | 0.6"))
+    with pytest.raises(DataError, match="the table of generated-hopping.md is not that"):
+        check_results(directory)
+
+
+def test_results_without_their_cells_are_not_believed(written, tmp_path):
+    directory = changed(written, tmp_path, "generated-hopping.json", lambda content: None)
+    next(directory.rglob("generated-hopping.zip")).unlink()
+    with pytest.raises(DataError, match="cells are read from the .zip of a study"):
+        check_results(directory)
 
 
 def test_what_cannot_be_read_is_told_in_one_line(written, tmp_path):

@@ -57,7 +57,8 @@ def test_a_study_gives_one_result_a_row_and_seed_and_the_same_metrics_again(stud
     rows = {"plain + affinity": 2, "MoS + affinity": 2, "MoS + affinity, hierarchy": 2}  # the last needs columns
     plan = Plan(("DIN",), rows, {"popularity": 1}, trials=1)
     config = plan.limited(study_data.config)
-    results = run_study(config, plan, tmp_path / "one", 2, sources)
+    results, seconds = run_study(config, plan, tmp_path / "one", 2, sources)
+    assert seconds == pytest.approx(sum(result["seconds"] for result in results))  # one trial each: nothing beside
     expected = [("popularity", 0), *((row, seed) for row in ("plain + affinity", "MoS + affinity") for seed in (0, 1))]
     assert [(result["variant"], result["seed"]) for result in results] == expected
     ours = results[-1]

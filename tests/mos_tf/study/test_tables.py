@@ -15,6 +15,7 @@ def result(encoder, variant, seed, auc, multiply_adds=1e6):
         "test": {"auc": auc, "gauc": auc, **({"log_loss": 0.3, "calibration": 1.0} if encoder else {})},
         "resampled": {"auc": values, "gauc": values},
         "price": {"multiply_adds": multiply_adds, "parameters": 9, "step_ms": 9.0, "answer_ms": 2.0} if encoder else {},
+        "made_by": {"commit": "4567def" if encoder == "TWIN" else "0123abc", "cpu": "a processor", "cores": 2},
     }  # fmt: skip
 
 
@@ -62,10 +63,14 @@ def test_rows_are_compared_that_count_alike_and_our_default_with_every_plain_enc
 
 def test_a_report_holds_every_number_its_page_and_its_picture(tmp_path):
     config = named("generated-hopping")
-    paths = write_report(config, RESULTS, tmp_path, command="mos bench quality", left_out=["seeds: 2 of 5"])
+    told = {"command": "mos bench quality", "seconds": 5400.0, "left_out": ["seeds: 2 of 5"]}
+    paths = write_report(config, RESULTS, tmp_path, **told)
     assert [path.name for path in paths] == [f"{config.name}{suffix}" for suffix in (".json", ".md", ".png")]
     page = paths[1].read_text()
-    assert page.startswith(f"# {config.title}\n")
+    assert page.startswith(
+        f"# {config.title}\n\n`mos bench quality`, 1.5 hours of one core; commit 0123abc on 2 cores of a processor; "
+        "commit 4567def on 2 cores of a processor.\n"
+    )
     assert "- left out: seeds: 2 of 5\n" in page
     assert "resampled" not in paths[0].read_text()
     assert paths[2].read_bytes()[:4] == b"\x89PNG"
