@@ -13,6 +13,7 @@ from mos_tf.study.cli import app
         (["quality", "netflix"], "Received: 'netflix'"),
         (["quality", "generated-hopping", "--budget", "year"], "Received: 'year'"),
         (["quality", "--events", "nowhere.csv"], "Received: nowhere.csv"),
+        (["quality", "generated-hopping", "--cells", "nowhere.zip"], "Received: nowhere.zip"),
         (["routing", "--events", "nowhere.csv"], "Received: nowhere.csv"),
         (["check", "--results", "."], "Received: none in"),
         (["ablations"], "Received: study=None, events=None"),
