@@ -19,6 +19,7 @@ def cost(
     candidates: int | Sequence[int] | None = 1,
     *,
     theme_lengths: Sequence[float | Sequence[float]] | None = None,
+    theme_candidates: Sequence[float | Sequence[float]] | None = None,
 ) -> Cost:
     """Counts the multiply-adds of a forward pass, and the parameters, of each part of a model.
 
@@ -38,12 +39,13 @@ def cost(
         lengths: [R], events of each request's history.
         candidates: candidates of each request, one number for all or [R]; None: one each, given dense, for which some
             encoders have a shorter way (a ranker has not).
-        theme_lengths: for each request the lengths of the themes that its candidates ask for, evenly, as
-            `MixtureOfSequence` routes them; a number where they ask for one.
+        theme_lengths: for each request the lengths of the themes that its candidates ask for, as `MixtureOfSequence`
+            routes them; a number where they ask for one.
+        theme_candidates: how many candidates ask for each of these; default evenly many.
 
     Raises:
         ValueError: a model that is not built, negative or missing sizes, themes that hold more events than the
-            history does or that nobody routes by.
+            history does, that nobody routes by, or that other candidates ask for than there are.
         TypeError: a layer whose count is not registered.
 
     Example:
@@ -64,7 +66,7 @@ def cost(
     themes = None
     if theme_lengths is not None:
         _has_themes(model)
-        themes = _themes(sequences, theme_lengths)
+        themes = _themes(sequences, theme_lengths, theme_candidates)
     counted = parts(model, sequences, themes)
     return Cost(
         {name: part.multiply_adds / len(lengths) for name, part in counted.items()},
@@ -98,8 +100,12 @@ def _has_themes(model: Any) -> None:
         )
 
 
-def _themes(sequences: Sequences, theme_lengths: Sequence[float | Sequence[float]]) -> Sequences:
-    by_request = [np.atleast_1d(np.asarray(sizes, np.float64)) for sizes in theme_lengths]
+def _themes(
+    sequences: Sequences,
+    theme_lengths: Sequence[float | Sequence[float]],
+    theme_candidates: Sequence[float | Sequence[float]] | None,
+) -> Sequences:
+    by_request = _by_request(theme_lengths)
     if len(by_request) != len(sequences.lengths) or any(
         sizes.sum() > events or sizes.min(initial=0.0) < 0
         for sizes, events in zip(by_request, sequences.lengths, strict=False)
@@ -109,5 +115,22 @@ def _themes(sequences: Sequences, theme_lengths: Sequence[float | Sequence[float
             f"Received: theme_lengths={theme_lengths} for histories of {sequences.lengths.tolist()}"
         )
     counts = np.array([len(sizes) for sizes in by_request])
-    asked = np.repeat(sequences.candidates / np.maximum(counts, 1), counts)
+    if theme_candidates is None:
+        asked = np.repeat(sequences.candidates / np.maximum(counts, 1), counts)
+    else:
+        asking = _by_request(theme_candidates)
+        if [len(of) for of in asking] != counts.tolist() or any(
+            of.sum() != candidates or of.min(initial=0.0) < 0
+            for of, candidates in zip(asking, sequences.candidates, strict=True)
+        ):
+            raise ValueError(
+                "every candidate of a request asks for one of its themes. Received: "
+                f"theme_candidates={theme_candidates} of {sequences.candidates.tolist()} candidates for "
+                f"theme_lengths={theme_lengths}"
+            )
+        asked = np.concatenate(asking)
     return sequences._replace(lengths=np.concatenate(by_request), candidates=asked, rows=np.sign(asked))
+
+
+def _by_request(sizes: Sequence[float | Sequence[float]]) -> list[np.ndarray]:
+    return [np.atleast_1d(np.asarray(of, np.float64)) for of in sizes]

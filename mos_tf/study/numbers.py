@@ -44,7 +44,7 @@ def numbers_of(data: StudyData, levels: Levels, seed: int) -> dict[str, Numbers]
     Args:
         data: the requests.
         levels: where matches are counted: at item and categories, and also at themes, drawn by chance or learned.
-        seed: of the draw, which makes no difference elsewhere.
+        seed: of how themes are found or drawn, which makes no difference elsewhere.
     """
     ranker = _VARIANTS[levels].make(data, MeanPooling, seed)
     ranker.adapt(data.train.batches(_ADAPTED))

@@ -75,8 +75,10 @@ PEERS: dict[str, Method] = {
     "gradient boosting, random themes + priors": Method(
         partial(gradient_boosting, "random themes", priors=True), by_chance=True
     ),
-    "gradient boosting, learned themes": Method(partial(gradient_boosting, "learned themes")),
-    "gradient boosting, learned themes + priors": Method(partial(gradient_boosting, "learned themes", priors=True)),
+    "gradient boosting, learned themes": Method(partial(gradient_boosting, "learned themes"), by_chance=True),
+    "gradient boosting, learned themes + priors": Method(
+        partial(gradient_boosting, "learned themes", priors=True), by_chance=True
+    ),
     "MLP of the mean-pooled history + affinity": Method(mean_pooled_network, by_chance=True),
     "DCN (TensorFlow Recommenders)": Method(deep_cross_network, by_chance=True, package="tensorflow-recommenders"),
     **{

@@ -41,17 +41,13 @@ def step_ms(seconds: Sequence[float]) -> float:
 def price(ranker: SequenceRanker, score: Score, requests: Requests) -> dict[str, float]:
     """Returns multiply-adds a request and parameters as `cost` counts them, and the median milliseconds of an answer.
 
-    Multiply-adds are those of the first requests, with the lengths that themes really have there; the milliseconds are
-    those of single requests, one after the other, beside whatever else runs.
+    Multiply-adds are those of the first requests, with the themes that candidates really ask for there; the
+    milliseconds are those of single requests, one after the other, beside whatever else runs.
     """
     features, _ = next(iter(requests.batches(_COUNTED)))
     events, candidates = features[HISTORY + ITEM_ID], features[CANDIDATE + ITEM_ID]
-    spent = cost(
-        ranker,
-        events.row_lengths().numpy(),
-        candidates.row_lengths().numpy(),
-        theme_lengths=_theme_lengths(ranker, features),
-    )
+    themes = _themes(ranker, features)
+    spent = cost(ranker, events.row_lengths().numpy(), candidates.row_lengths().numpy(), **themes)
     return {
         "multiply_adds": round(spent.total_multiply_adds),
         "parameters": spent.total_parameters,
@@ -59,20 +55,22 @@ def price(ranker: SequenceRanker, score: Score, requests: Requests) -> dict[str,
     }
 
 
-def _theme_lengths(ranker: SequenceRanker, features: dict) -> list[list[float]] | None:
-    """Returns for each request the events of each theme that its candidates ask for; None without a mixture."""
+def _themes(ranker: SequenceRanker, features: dict) -> dict[str, list[list[int]]]:
+    """Returns for each request the themes that its candidates ask for: events, and candidates; {} without a mixture."""
     if not isinstance(ranker.sequence, MixtureOfSequence):
-        return None
+        return {}
     column = ranker.router.routing_resolution
     themes = [
         features[prefix + ranker.spec.theme_token].with_flat_values(flat[:, column])
         for prefix, flat in zip((HISTORY, CANDIDATE), ranker.themes_of(features), strict=True)
     ]
-    lengths = []
+    lengths, asking = [], []
     for events, candidates in zip(*(part.to_list() for part in themes), strict=True):
         counted = np.bincount(np.array(events, np.int64), minlength=ranker.router.num_themes[column] + 1)
-        lengths.append(counted[np.unique(np.array(candidates, np.int64))].tolist())
-    return lengths
+        asked, number = np.unique(np.array(candidates, np.int64), return_counts=True)
+        lengths.append(counted[asked].tolist())
+        asking.append(number.tolist())
+    return {"theme_lengths": lengths, "theme_candidates": asking}
 
 
 def _median_seconds(score: Score, requests: Requests) -> float:

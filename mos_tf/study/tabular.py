@@ -47,11 +47,11 @@ def gradient_boosting(
     Args:
         levels: where matches are counted.
         data: the requests.
-        seed: of themes drawn by chance, and of the rows that bins are made from.
+        seed: of how themes are found or drawn, and of the rows that bins are made from.
         trial: which learning rate and leaves.
         priors: whether the trees see `LabelPriors` too.
     """
-    numbers = numbers_of(data, levels, seed if levels == "random themes" else 0)
+    numbers = numbers_of(data, levels, 0 if levels == "own affinity" else seed)
     rows = {split: np.hstack(of_split if priors else of_split[:-1]) for split, of_split in numbers.items()}
     model = HistGradientBoostingClassifier(
         learning_rate=0.1 / 2**trial,

@@ -38,7 +38,7 @@ class Variant:
     ranker: dict[str, Any] = field(default_factory=dict)
 
     def make(self, data: StudyData, encoder: Callable[[], SequenceEncoder], seed: int) -> SequenceRanker:
-        """Returns a new ranker, yet to be adapted and trained; a grouping by chance is drawn by `seed`."""
+        """Returns a new ranker, yet to be adapted and trained; `seed` is that of how themes are found or drawn."""
         spec = data.spec if self.token is None else data.spec.model_copy(update={"theme_token": self.token})
         sequence = self._sequence(encoder, data, spec.theme_token, seed)
         settings = {**data.ranker_settings, **self.ranker}
@@ -61,7 +61,7 @@ class Variant:
             return self.experts(encoder())
         if self.grouping.startswith("learned"):
             mixture = MixtureOfSequence(encoder(), **{"num_themes": data.num_themes, **self.mixture})
-            router = mixture.make_router(data.num_ids[token], **self.router)
+            router = mixture.make_router(data.num_ids[token], seed=seed, **self.router)
             if self.grouping == "learned from a random start":
                 router.adapt(*theme_sessions(data.train.batches(1024), token), start="random")
             return mixture

@@ -79,6 +79,8 @@ def test_a_mixture_of_sequence_costs_the_history_its_window_and_a_theme():
     told = cost(mixture, [100], 2, theme_lengths=[[70.0]]).multiply_adds
     assert told["theme expert"] == plain(70, 2)
     assert cost(mixture, [100], 0).multiply_adds["theme expert"] == 0
+    uneven = cost(mixture, [100], 10, theme_lengths=[[90, 10]], theme_candidates=[[9, 1]]).multiply_adds
+    assert uneven["theme expert"] == plain(90, 9) + plain(10, 1)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +199,12 @@ def test_a_registered_encoder_is_counted_inside_a_mixture_too():
 def test_wrong_sizes_say_what_was_received(sizes, rule):
     with pytest.raises(ValueError, match=rule):
         cost(built(DIN()), **sizes)
+
+
+@pytest.mark.parametrize("asking", [[[1, 2]], [[3]], [[4, -1]], [[3, 0], [1]]])
+def test_every_candidate_asks_for_one_theme(asking):
+    with pytest.raises(ValueError, match=r"asks for one of its themes. Received: theme_candidates=.* of \[4.0\]"):
+        cost(built(MixtureOfSequence(DIN())), [4], 4, theme_lengths=[[2, 1]], theme_candidates=asking)
 
 
 def test_themes_hold_no_more_than_the_history():
