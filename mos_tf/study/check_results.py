@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ from mos_tf.study import ablations, tables
 from mos_tf.study.archive import read_archive
 from mos_tf.study.cell import Cell
 from mos_tf.study.config import StudyConfig
-from mos_tf.study.differences import pooled
 from mos_tf.study.measures import RESAMPLED
 from mos_tf.study.peer import Peer
+from mos_tf.study.report import ABLATIONS, Differences, differences_of
 from mos_tf.study.routing_figures import Figure
 from mos_tf.study.routing_report import routing_table
 
@@ -46,7 +45,7 @@ def _problem(content: Mapping[str, Any], path: Path) -> str | None:
             (of["way"], of["num_themes"]): {name: Figure(**figure) for name, figure in of["figures"].items()}
             for of in content["routings"]
         }
-        table = routing_table(judged)
+        wanted = [routing_table(judged)]
     elif "cells" in content:
         config = StudyConfig.model_validate(content["study"])
         kept = read_archive(path.with_name(f"{config.name}.zip"), config.fingerprint)
@@ -54,13 +53,15 @@ def _problem(content: Mapping[str, Any], path: Path) -> str | None:
             row = tables.title(strange["encoder"], strange["variant"])
             return f"{row}, seed {strange['seed']}, is not what was kept"
         grid = tables.grid_of({**cell, "resampled": kept[_file_name(cell)]["resampled"]} for cell in content["cells"])
-        table = tables.quality_table(grid)
-        if differing := _differing(content["differences"], grid):
+        compared = (ablations if path.stem.endswith(ABLATIONS) else tables).comparisons(grid)
+        if differing := _differing(content["differences"], differences_of(compared)):
             return f"the difference of {differing} is not that of its cells"
+        wanted = [tables.quality_table(grid), tables.difference_table(compared)]
     else:
         return "it holds neither cells nor routings"
     page = path.with_suffix(".md")
-    return None if table in page.read_text(encoding="utf-8") else f"the table of {page.name} is not that of its cells"
+    told = page.read_text(encoding="utf-8")
+    return None if all(table in told for table in wanted) else f"a table of {page.name} is not that of its cells"
 
 
 def _file_name(cell: Mapping[str, Any]) -> str:
@@ -77,18 +78,17 @@ def _is_kept(cell: Mapping[str, Any], kept: Mapping[str, Mapping[str, Any]]) -> 
     return told == {name: value for name, value in found.items() if name != "resampled"}
 
 
-def _differing(told: list[Mapping[str, Any]], grid: tables.Grid) -> str | None:
-    """Returns the first comparison whose figures are not those of the cells, or that the cells do not allow."""
-    compared = dict([*tables.comparisons(grid), *ablations.comparisons(grid)])
-    for difference in told:
-        pairs = compared.get(difference["comparison"])
-        if pairs is None:
-            return difference["comparison"]
-        for metric in RESAMPLED:
-            found, of = (_figures(values) for values in (asdict(pooled(pairs, metric)), difference[metric]))
-            if not np.allclose(found, of, rtol=0, atol=1e-9):
-                return difference["comparison"]
-    return None
+def _differing(told: Differences, found: Differences) -> str | None:
+    """Returns the first comparison that is told and not found, or found and not told, or has other figures."""
+    one, other = ({difference["comparison"]: difference for difference in of} for of in (told, found))
+    return next(
+        (name for name in (*one, *other) if name not in one or name not in other or not _agree(one[name], other[name])),
+        None,
+    )
+
+
+def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(np.allclose(_figures(one[metric]), _figures(other[metric]), rtol=0, atol=1e-9) for metric in RESAMPLED)
 
 
 def _figures(difference: Mapping[str, Any]) -> list[float]:

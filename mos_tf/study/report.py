@@ -14,7 +14,10 @@ from mos_tf.study.measures import RESAMPLED, RESAMPLES
 from mos_tf.study.provenance import made_by, versions
 
 Results = Sequence[Mapping[str, Any]]
+Differences = Sequence[Mapping[str, Any]]
 Maker = Mapping[str, str | int | None]  # see `made_by`
+
+ABLATIONS = "-ablations"  # how the names of their pages end
 
 
 def write_report(
@@ -49,7 +52,7 @@ def write_ablations(
     compared = ablations.comparisons(grid)
     provenance = provenance_of(command, seconds, left_out, _makers(results))
     page = _page(f"{config.title}: one change at a time", grid, compared, provenance)
-    return write_pages(out / f"{config.name}-ablations", _content(config, results, compared, provenance), page)
+    return write_pages(out / f"{config.name}{ABLATIONS}", _content(config, results, compared, provenance), page)
 
 
 def write_pages(path: Path, content: Mapping[str, Any], page: str) -> list[Path]:
@@ -80,6 +83,14 @@ def provenance_of(
     }
 
 
+def differences_of(compared: Sequence[tables.Comparison]) -> Differences:
+    """Returns every figure of every comparison."""
+    return [
+        {"comparison": name, **{metric: asdict(pooled(pairs, metric)) for metric in RESAMPLED}}
+        for name, pairs in compared
+    ]
+
+
 def heading(title: str, provenance: Mapping[str, Any]) -> str:
     """Returns the title of a page and where its numbers come from."""
     makers = "; ".join(
@@ -96,10 +107,10 @@ def _page(title: str, grid: tables.Grid, compared: Sequence[tables.Comparison], 
         f"{heading(title, provenance)}"
         f"## Quality and price\n\n"
         "Test requests; mean ± standard deviation over seeds. Multiply-adds of a request with all its candidates; "
-        "milliseconds beside other processes, to be compared within a table only.\n\n"
+        "milliseconds beside other processes, to be compared within one table and machine only.\n\n"
         f"{tables.quality_table(grid)}\n"
         f"## Differences\n\n"
-        f"Paired by seed; in brackets the 95 % interval over users ({RESAMPLES} resamples).\n\n"
+        f"Paired by seed; in brackets the 95 % interval over users and seeds ({RESAMPLES} resamples).\n\n"
         f"{tables.difference_table(compared)}\n"
     )
 
@@ -107,12 +118,13 @@ def _page(title: str, grid: tables.Grid, compared: Sequence[tables.Comparison], 
 def _content(
     config: StudyConfig, results: Results, compared: Sequence[tables.Comparison], provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
-    differences = [
-        {"comparison": name, **{metric: asdict(pooled(pairs, metric)) for metric in RESAMPLED}}
-        for name, pairs in compared
-    ]
     cells = [{key: value for key, value in result.items() if key != "resampled"} for result in results]
-    return {**provenance, "study": config.model_dump(mode="json"), "differences": differences, "cells": cells}
+    return {
+        **provenance,
+        "study": config.model_dump(mode="json"),
+        "differences": differences_of(compared),
+        "cells": cells,
+    }
 
 
 def _makers(results: Results) -> list[Maker]:

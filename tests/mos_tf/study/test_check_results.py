@@ -73,6 +73,10 @@ def surer_difference(content):
     content["differences"][0]["gauc"]["lower"] += 0.001
 
 
+def missing_difference(content):
+    del content["differences"][0]
+
+
 def other_validation(content):
     content["cells"][1]["validation"]["auc"] += 0.001
 
@@ -105,6 +109,11 @@ def better_figure(content):
             better_cell,
             "SDIM: plain . affinity, seed 0, is not what was kept",
         ),
+        (
+            "generated-hopping.json",
+            missing_difference,
+            "the difference of SDIM: MoS . affinity − plain . affinity is not",
+        ),
         ("generated-hopping.json", other_validation, "SDIM: plain . affinity, seed 0, is not what was kept"),
         ("generated-hopping.json", other_settings, "DataError: cells are those of a study of the same settings"),
         (
@@ -124,7 +133,7 @@ def better_figure(content):
         ),
         ("generated-hopping-ablations.json", better_price, "SDIM: plain . affinity, seed 0, is not"),
         ("generated-hopping-ablations.json", no_cells, "it holds neither cells nor routings"),
-        ("generated-hopping-routing.json", better_figure, "the table of generated-hopping-routing.md is not that"),
+        ("generated-hopping-routing.json", better_figure, "a table of generated-hopping-routing.md is not that"),
     ],
 )
 def test_a_number_that_was_changed_is_found(written, tmp_path, name, change, problem):
@@ -133,11 +142,15 @@ def test_a_number_that_was_changed_is_found(written, tmp_path, name, change, pro
     assert "\n" not in str(told.value)
 
 
-def test_a_page_that_was_changed_is_found(written, tmp_path):
+@pytest.mark.parametrize(
+    ("told", "changed_to"), [("popularity | 1 | 0.5", "popularity | 1 | 0.6"), ("| +0.02", "| +0.03")]
+)
+def test_a_page_that_was_changed_is_found(written, tmp_path, told, changed_to):
     directory = changed(written, tmp_path, "generated-hopping.json", lambda content: None)
     page = next(directory.rglob("generated-hopping.md"))
-    page.write_text(page.read_text().replace("| popularity | 1 | 0.5", "| popularity | 1 | 0.6"))
-    with pytest.raises(DataError, match="the table of generated-hopping.md is not that"):
+    assert told in page.read_text()
+    page.write_text(page.read_text().replace(told, changed_to))
+    with pytest.raises(DataError, match="a table of generated-hopping.md is not that"):
         check_results(directory)
 
 
