@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from mos_tf.errors import MosError
 from mos_tf.quiet import quiet_imports
+from mos_tf.study.cell import core_seconds
 from mos_tf.study.config import StudyConfig, named, named_studies
 
 if TYPE_CHECKING:
@@ -111,14 +111,14 @@ def routing(
         from mos_tf.study.routing import judge_routing
         from mos_tf.study.routing_report import routing_table, write_routing
 
-    started = time.monotonic()
+    started = core_seconds()
     plan, config = PLANS[_preset(budget)], _study_of(study, events, out)
     config = plan.limited(config)
     directory = out / budget / config.name
     data = prepare(config, directory / config.fingerprint / "data", SOURCES)
     judged_on = RoutedEvents.of(data)
     judged = judge_routing(data, judged_on, seeds)
-    seconds = time.monotonic() - started
+    seconds = core_seconds() - started
     paths = write_routing(config, judged, len(judged_on.tokens), directory, command=_command(), seconds=seconds)
     _print_written(paths)
     _print(routing_table(judged))
@@ -145,10 +145,10 @@ def check(
     for path in check_results(results) if results else ():
         _print(f"{path}: follows from its cells")
     committed = None if update else checking.read_committed(checking.COMMITTED)
-    started = time.monotonic()
+    started = core_seconds()
     now = checking.measure(processes)
     if committed is None:
-        checking.write_committed(checking.COMMITTED, now, _command(), time.monotonic() - started)
+        checking.write_committed(checking.COMMITTED, now, _command(), core_seconds() - started)
         _print(f"{checking.COMMITTED}: written")
         return
     checked = checking.compare(committed, now)

@@ -33,12 +33,18 @@ class Generated(BaseModel):
 
 
 class Directory(BaseModel):
-    """A data directory of the user's: events, items, exposures."""
+    """A data directory of the user's: events, items, exposures.
+
+    Args:
+        path: of the directory.
+        digest: of its files, which tells apart what has been trained on one content and on another.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["directory"] = "directory"
     path: Path
+    digest: str
 
 
 class Budget(BaseModel):
@@ -106,8 +112,8 @@ class StudyConfig(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Tells apart what gives other results: 12 hex digits of all settings but which results there are."""
-        settings = self.model_dump_json(exclude={"title", "rows", "peers"})
+        """Tells apart what gives other results: 12 hex digits of all settings but what is shown and where it lies."""
+        settings = self.model_dump_json(exclude={"title": True, "rows": True, "peers": True, "source": {"path"}})
         return hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     @classmethod

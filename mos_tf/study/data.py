@@ -1,6 +1,6 @@
 """`StudyData`: what all trainings of a study share: requests in memory, ids, and groups of what is routed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,14 @@ import pandas as pd
 from pydantic import ValidationError
 
 from mos_tf.datasets.adapters import complete_journey
-from mos_tf.datasets.config import SPLITS
+from mos_tf.datasets.config import SPLITS, Split
 from mos_tf.datasets.convert import convert
 from mos_tf.datasets.files import find_table, read_table, replacing
 from mos_tf.datasets.generator.config import GeneratorConfig
 from mos_tf.datasets.generator.generate import generate
 from mos_tf.datasets.tensors import load_requests
 from mos_tf.datasets.vocabularies import count_vocabularies
+from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, FeatureSpec
 from mos_tf.insight.probe import RESOLUTIONS
 from mos_tf.study.config import CompleteJourney, Directory, Generated, StudyConfig
@@ -106,9 +107,7 @@ def prepare(config: StudyConfig, directory: Path, sources: Path) -> StudyData:
             files = {split: sorted((out / "requests" / f"Split-{split}").glob("*.gz")) for split in SPLITS}
             vocabularies = count_vocabularies(files["train"], config.spec, config.min_count)
             for split in SPLITS:
-                loaded = load_requests(files[split], config.spec, vocabularies, 1024)
-                drawn = Requests.collect(loaded).drawn(config.max_requests.get(split), config.requests.seed)
-                drawn.save(out / f"{split}.npz")
+                _requests(config, split, files[split], vocabularies).save(out / f"{split}.npz")
             for name, vocabulary in vocabularies.items():
                 vocabulary.save(out / f"{name}.txt")
             items = find_table(log, "items")
@@ -122,6 +121,18 @@ def prepare(config: StudyConfig, directory: Path, sources: Path) -> StudyData:
             _write_config(config, out)
     _write_config(config, directory)  # which rows and peers it has may have changed
     return StudyData(directory)
+
+
+def _requests(
+    config: StudyConfig, split: Split, files: Sequence[Path], vocabularies: Mapping[str, Vocabulary]
+) -> Requests:
+    batches = list(load_requests(files, config.spec, vocabularies, 1024))
+    if not batches:
+        raise DataError(
+            f"every split has requests. Received: none of {split!r} in {config.title}; candidates are sampled from "
+            "what was seen by the week before, so a log takes more than a week, or brings lists or labels"
+        )
+    return Requests.collect(batches).drawn(config.max_requests.get(split), config.requests.seed)
 
 
 def _write_config(config: StudyConfig, directory: Path) -> None:

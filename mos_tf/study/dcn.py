@@ -1,5 +1,6 @@
 """Deep & Cross Network (DCN-v2) with the cross layer of TensorFlow Recommenders, which is made for Keras 2."""
 
+import math
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
@@ -25,8 +26,9 @@ _SCORED = 256  # requests a batch
 def deep_cross_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns probabilities of the validation and test candidates, [M] each.
 
-    The network has the budget of a ranker: steps, batches, AdamW whose learning rate falls along a cosine, and the
-    scores of the best of its validations by GAUC.
+    The network has the budget of a ranker with affinity: its steps and, as it has no first stage, as many more as that
+    would take to see all training requests as often; AdamW whose learning rate falls along a cosine; and the scores of
+    the best of its validations by GAUC. It sees a ranker's numbers, ids and histories.
 
     Raises:
         MosError: TensorFlow Recommenders is not installed, or TensorFlow does not have Keras 2.
@@ -36,7 +38,8 @@ def deep_cross_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarr
     budget = data.config.budget
     splits = _with_numbers(data)
     network = DeepCrossNetwork(data, [cross() for _ in range(_CROSSES)])
-    schedule = tf.keras.optimizers.schedules.CosineDecay(budget.scratch_learning_rates[trial], budget.steps)
+    steps = budget.steps + budget.first_stage_epochs * math.ceil(len(data.train) / budget.batch_size)
+    schedule = tf.keras.optimizers.schedules.CosineDecay(budget.scratch_learning_rates[trial], steps)
     optimizer = tf.keras.optimizers.AdamW(schedule, weight_decay=1e-4)
     batches = splits["train"].batches(budget.batch_size, shuffled_by=seed).repeat()
     network(next(iter(batches))[0])  # makes the weights
@@ -55,10 +58,10 @@ def deep_cross_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarr
     def scores_of(requests: Requests) -> np.ndarray:
         return np.concatenate([score(features).numpy() for features, _ in requests.batches(_SCORED)])
 
-    parts = min(budget.validations, budget.steps)
+    parts = min(budget.validations, steps)
     training, best, kept = iter(batches), -np.inf, None
     for _ in range(parts):
-        for features, label in islice(training, budget.steps // parts):
+        for features, label in islice(training, steps // parts):
             step(features, label)
         validation = scores_of(splits["validation"])
         gauc = grouped_auc(data.validation.labels, validation, data.validation.users).gauc
@@ -105,9 +108,9 @@ class DeepCrossNetwork(tf.Module):
 
 
 def _with_numbers(data: StudyData) -> dict[str, Requests]:
-    """Returns the requests of each split with the standardised numbers of their candidates."""
+    """Returns the requests of each split with the standardised numbers of their candidates, priors left out."""
     of_splits = numbers_of(data, "own affinity", 0)
-    values = {name: np.hstack([numbers.affinity, numbers.features]) for name, numbers in of_splits.items()}
+    values = {name: np.hstack(numbers[:-1]) for name, numbers in of_splits.items()}
     scaler = StandardScaler().fit(values["train"])
     numbered = {}
     for name, requests in splits_of(data).items():

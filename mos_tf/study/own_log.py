@@ -1,5 +1,6 @@
 """A study of any log in the generic format: what is compared, and how, follows from its columns and its times."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -38,14 +39,19 @@ def study_of(path: Path, directory: Path) -> StudyConfig:
     if len(times) < 4:
         raise DataError(f"a study parts a log by time and needs events in every part. Received: {len(times)} events")
     categories = _categories(items) if items else {}
-    first, *middle = (int(t) for t in np.quantile(times, [0, _TRAINS_AFTER, _VALIDATES_AFTER, _TESTS_AFTER]))
+    first, *parts = (int(t) for t in np.quantile(times, [0, _TRAINS_AFTER, _VALIDATES_AFTER, _TESTS_AFTER]))
     end = int(times.max()) + 1
-    train, validate, test = middle
+    if not first < parts[0] < parts[1] < parts[2] < end:
+        raise DataError(
+            f"a study parts a log by time, after {_TRAINS_AFTER:.0%}, {_VALIDATES_AFTER:.0%} and {_TESTS_AFTER:.0%} of "
+            f"the events. Received: two of them at one of {len(np.unique(times))} times; give finer or more times"
+        )
+    train, validate, test = parts
     days = (end - first) / SECONDS_PER_DAY
     return StudyConfig(
         name=path.stem,
         title=path.name,
-        source=Directory(path=directory),
+        source=Directory(path=directory, digest=_digest(directory)),
         spec=FeatureSpec(
             features=tuple(Feature(name=name, of="item") for name in categories),
             theme_token=max(categories, key=categories.__getitem__, default=ITEM_ID),
@@ -58,6 +64,15 @@ def study_of(path: Path, directory: Path) -> StudyConfig:
         max_requests=_MAX_REQUESTS,
         time_scales=tuple(scale * days for scale in _TIME_SCALES),
     )
+
+
+def _digest(directory: Path) -> str:
+    """Returns a digest of the tables of a data directory."""
+    digest = hashlib.sha256()
+    for path in sorted(directory.glob("*.parquet")):
+        with path.open("rb") as table:
+            digest.update(hashlib.file_digest(table, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _categories(items: Path) -> dict[str, int]:

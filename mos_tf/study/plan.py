@@ -88,8 +88,11 @@ class Plan:
             told.append(f"seeds: {most - seeds} of {most}")
         if self.trials < full.trials:
             told.append(f"tuning: {full.trials - self.trials} of {full.trials} trials")
+        requests = " ".join(f"{number} {split}" for split, number in self.max_requests.items()) or "all"
         if self.steps or self.max_users:
-            told.append(f"size: {self.steps or 'all'} steps, {self.max_users or 'all'} users at most")
+            told.append(
+                f"size: {self.steps or 'all'} steps, {self.max_users or 'all'} users, {requests} requests at most"
+            )
         absent: dict[str, list[str]] = {}
         for name in full.peers:
             if (package := PEERS[name].package) and not is_installed(package):

@@ -26,14 +26,14 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Returns the commit of the working tree, with a + where it holds more than that; None outside of one."""
+    """Returns the commit that this package is of, with a + where its working tree holds more; None if it is of none."""
     try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        _git("ls-files", "--error-unmatch", Path(__file__).name)  # else it was installed into another's working tree
+        return _git("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return described.stdout.strip()
+
+
+def _git(*arguments: str) -> str:
+    run = subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    return run.stdout.strip()

@@ -15,6 +15,7 @@ Comparison = tuple[str, list[tuple[Runs, Runs]]]  # name, and the pairs of rows 
 
 # The plain encoder and ours, for each of what rows may know of matches: nothing, how many, and how similar, too.
 OURS = {"plain": "MoS", "plain + counts": "MoS + counts", "plain + affinity": "MoS + affinity"}
+_AS_PUBLISHED = "FuxiCTR: "  # peers that know as much as the published rows
 _DEFAULT = OURS["plain + affinity"]  # all that a ranker knows, if nothing is left out
 
 
@@ -89,9 +90,12 @@ def comparisons(grid: Grid) -> list[Comparison]:
             pair = (runs_of(variants[ours]), runs_of(variants[other]))
             found.append((f"{encoder}: {ours} − {other}", [pair]))
             over_encoders[f"all encoders: {ours} − {other}"].append(pair)
-        if encoder and _DEFAULT in variants:
-            for peer, results in grid.get("", {}).items():
-                found.append((f"{encoder}: {_DEFAULT} − {peer}", [(runs_of(variants[_DEFAULT]), runs_of(results))]))
+        found += [
+            (f"{encoder}: {ours} − {peer}", [(runs_of(variants[ours]), runs_of(results))])
+            for peer, results in (grid.get("", {}).items() if encoder else ())
+            for ours in (_DEFAULT, *([OURS["plain"]] if peer.startswith(_AS_PUBLISHED) else []))
+            if ours in variants
+        ]
     return found + [(name, pairs) for name, pairs in over_encoders.items() if len(pairs) > 1]
 
 

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from mos_tf.errors import DataError
+from mos_tf.study.data import prepare
 from mos_tf.study.own_log import study_of
 
 
@@ -55,3 +56,30 @@ def test_a_log_without_enough_events_says_so(tmp_path):
     log(rows=2).to_csv(path, index=False)
     with pytest.raises(DataError, match="needs events in every part. Received: 2 events"):
         study_of(path, tmp_path / "data")
+
+
+def test_times_too_coarse_to_part_say_so(tmp_path):
+    path = tmp_path / "days.csv"
+    log(timestamp=np.repeat([1_500_000_000, 1_500_086_400], 100)).to_csv(path, index=False)
+    with pytest.raises(DataError, match="Received: two of them at one of 2 times"):
+        study_of(path, tmp_path / "data")
+
+
+def test_another_content_is_another_study_and_another_place_is_not(tmp_path):
+    def fingerprint(frame, name):
+        (tmp_path / name).mkdir()
+        frame.to_csv(tmp_path / name / "log.csv", index=False)
+        return study_of(tmp_path / name / "log.csv", tmp_path / name / "data").fingerprint
+
+    same, again = fingerprint(log(), "here"), fingerprint(log(), "there")
+    other = log()
+    other.loc[0, "item_id"] = "i19"
+    assert same == again != fingerprint(other, "changed")
+
+
+def test_a_log_of_a_few_days_without_lists_has_no_requests_and_says_so(tmp_path):
+    path = tmp_path / "days.csv"
+    log(timestamp=1_500_000_000 + np.arange(200) * 900).to_csv(path, index=False)
+    config = study_of(path, tmp_path / "data")
+    with pytest.raises(DataError, match="every split has requests. Received: none of 'train'"):
+        prepare(config, tmp_path / "study", tmp_path / "sources")

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from mos_tf.errors import MosError
 from mos_tf.study import dcn
@@ -78,6 +79,13 @@ def test_the_mean_pooled_network_learns_on_the_study_s_budget(study_data, tmp_pa
     run_peer(Peer(name=name, seed=0), study_data, tmp_path)
     result = json.loads(next(tmp_path.iterdir()).read_text())
     assert 0.4 < result["test"]["auc"] < 1
+
+
+@pytest.mark.slow
+def test_the_deep_cross_network_learns_and_repeats_by_its_seed(study_data):
+    validation, test = dcn.deep_cross_network(study_data, 0, 0)
+    assert roc_auc_score(study_data.test.labels, test) > 0.65 < roc_auc_score(study_data.validation.labels, validation)
+    np.testing.assert_array_equal(dcn.deep_cross_network(study_data, 0, 0)[1], test)
 
 
 def test_a_package_that_is_missing_is_told_with_how_to_install_it(study_data, monkeypatch):

@@ -61,6 +61,12 @@ def test_rows_are_compared_that_count_alike_and_our_default_with_every_plain_enc
     ]
 
 
+def test_published_peers_are_compared_with_what_knows_as_much_too():
+    results = [result("", "FuxiCTR: DIN", 0, 0.6), *(result("SDIM", row, 0, 0.7) for row in ("MoS", "MoS + affinity"))]
+    names = [name for name, _ in comparisons(grid_of(results))]
+    assert names == ["SDIM: MoS + affinity − FuxiCTR: DIN", "SDIM: MoS − FuxiCTR: DIN"]
+
+
 def test_a_report_holds_every_number_its_page_and_its_picture(tmp_path):
     config = named("generated-hopping")
     told = {"command": "mos bench quality", "seconds": 5400.0, "left_out": ["seeds: 2 of 5"]}
