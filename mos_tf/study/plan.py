@@ -83,7 +83,7 @@ class Plan:
             ("peers", [name for name in full.peers if name not in self.peers]),
             ("rows", [name for name in full.seeds_of if name not in self.seeds_of]),
         ]
-        told = [f"{what}: {', '.join(names)}" for what, names in missing if names]
+        told = [f"{what}: {'; '.join(names)}" for what, names in missing if names]
         if (seeds := max(self.seeds_of.values())) < (most := max(full.seeds_of.values())):
             told.append(f"seeds: {most - seeds} of {most}")
         if self.trials < full.trials:
@@ -97,7 +97,7 @@ class Plan:
         for name in full.peers:
             if (package := PEERS[name].package) and not is_installed(package):
                 absent.setdefault(PEERS[name].extra, []).append(name)
-        told += [f'not installed: {", ".join(names)}; pip install "mos-tf[{extra}]"' for extra, names in absent.items()]
+        told += [f'not installed: {"; ".join(names)}: pip install "mos-tf[{extra}]"' for extra, names in absent.items()]
         return told
 
 

@@ -33,7 +33,7 @@ def everything_installed(monkeypatch):
 def test_a_smaller_plan_says_what_it_leaves_out():
     full, small = PLANS[Preset.NIGHT], PLANS[Preset.MINUTES]
     told = small.left_out(full)
-    assert told[0] == f"encoders: {', '.join(e for e in ENCODERS_OF_THE_TABLES if e not in small.encoders)}"
+    assert told[0] == f"encoders: {'; '.join(e for e in ENCODERS_OF_THE_TABLES if e not in small.encoders)}"
     assert all(row in told[2] for row in full.seeds_of if row not in small.seeds_of)
     assert all(peer in told[1] for peer in full.peers if peer not in small.peers)
     assert told[5] == "size: 100 steps, 400 users, 6400 train 1000 eval 3000 test requests at most"
@@ -44,7 +44,7 @@ def test_peers_that_are_not_installed_are_named_with_what_installs_them(monkeypa
     monkeypatch.setattr("mos_tf.study.plan.is_installed", lambda package: package != "fuxictr")
     full = PLANS[Preset.NIGHT]
     assert full.left_out(full) == [
-        'not installed: FuxiCTR: DIN, FuxiCTR: SDIM, FuxiCTR: TWIN, FuxiCTR: TransAct; pip install "mos-tf[fuxictr]"'
+        'not installed: FuxiCTR: DIN; FuxiCTR: SDIM; FuxiCTR: TWIN; FuxiCTR: TransAct: pip install "mos-tf[fuxictr]"'
     ]
 
 
@@ -65,7 +65,7 @@ def test_a_plan_of_some_encoders_leaves_the_others_out():
     full = PLANS[Preset.NIGHT]
     some = full.only(["TWIN"])
     assert some.encoders == ("TWIN",) and some.seeds_of == full.seeds_of
-    assert some.left_out(full) == ["encoders: SDIM, TransAct, Mamba4Rec"]
+    assert some.left_out(full) == ["encoders: SDIM; TransAct; Mamba4Rec"]
 
 
 def test_an_encoder_that_a_plan_has_not_is_named():
