@@ -4,9 +4,10 @@ import keras
 import numpy as np
 
 from mos_tf.flops.encoders import weights_of
+from mos_tf.flops.mixture_of_sequence import even_themes
 from mos_tf.flops.parts import Part, parts
 from mos_tf.flops.sequences import Sequences
-from mos_tf.layers import HistorySimilarity, MixtureOfSequence
+from mos_tf.layers import MixtureOfSequence
 from mos_tf.models import SequenceRanker
 from mos_tf.models.head import RankingHead
 
@@ -17,18 +18,26 @@ def _(ranker: SequenceRanker, sequences: Sequences, themes: Sequences | None = N
     time = [] if ranker.event_time is None else ranker.event_time.trainable_weights
     return {
         "embedding": Part(_embedded(ranker, sequences), ranker.embed.trainable_weights + time),
-        **_similarity(ranker.candidate_numbers.similarity, sequences),
+        **_similarity(ranker, sequences),
         **parts(ranker.sequence, sequences, themes),
         "head": Part(sequences.asked * _of_a_candidate(ranker.head), ranker.head.trainable_weights),
     }
 
 
-def _similarity(similarity: HistorySimilarity | None, sequences: Sequences) -> dict[str, Part]:
-    """As if every event matched at every level: it adds a vector and an aged one to a sum, a candidate meets both."""
+def _similarity(ranker: SequenceRanker, sequences: Sequences) -> dict[str, Part]:
+    """What matches adds a vector and an aged one to a sum, which a candidate meets: even themes' events of their own
+    resolution, and at every other level, at most, the whole history.
+    """
+    similarity = ranker.candidate_numbers.similarity
     if similarity is None:
         return {}
-    of_one = similarity.output_dim * similarity.dim
-    return {"similarity": Part((sequences.events + sequences.asked) * of_one, [])}
+    themes = {f"theme_{number}": number for number in (ranker.router.num_themes if ranker.router else ())}
+    levels = ("all", *similarity.levels)
+    events = sum(
+        even_themes(sequences, themes[level]).events if level in themes else sequences.events for level in levels
+    )
+    met = events + len(levels) * sequences.asked
+    return {"similarity": Part(met * similarity.numbers_per_level * similarity.dim, [])}
 
 
 def _embedded(ranker: SequenceRanker, sequences: Sequences) -> float:

@@ -126,6 +126,14 @@ def test_a_ranker_adds_the_projections_of_numbers_and_the_head():
     assert spent["head"] == 3 * (numbers + (4 + 4 + 4 + 4) * 64 + 64)
 
 
+def test_similarity_costs_the_events_of_themes_that_are_asked_for_and_at_other_levels_the_history():
+    ids = {name: vocabulary.num_ids for name, vocabulary in vocabularies().items()}
+    ranker = SequenceRanker(SPEC, ids, MixtureOfSequence(DIN(num_heads=2), num_themes=(2, 4)), embedding_dim=4)
+    spent = cost(ranker, [100], 3).multiply_adds
+    # All and the category: 100 events each; both of 2 themes are asked for by 3 candidates, 3 of 4.
+    assert spent["similarity"] == (100 + 100 + 2 * 50 + 3 * 25 + 4 * 3) * 64 * 2
+
+
 @pytest.mark.parametrize("make", [DIN, lambda: MixtureOfSequence(DIN()), lambda: GShard(DIN())])
 def test_parameters_are_those_that_train(make):
     layer = built(make())
