@@ -1,6 +1,5 @@
 """Deep & Cross Network (DCN-v2) with the cross layer of TensorFlow Recommenders, which is made for Keras 2."""
 
-import math
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
@@ -26,9 +25,9 @@ _SCORED = 256  # requests a batch
 def deep_cross_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns probabilities of the validation and test candidates, [M] each.
 
-    The network has the budget of a ranker with affinity: its steps and, as it has no first stage, as many more as that
-    would take to see all training requests as often; AdamW whose learning rate falls along a cosine; and the scores of
-    the best of its validations by GAUC. It sees a ranker's numbers, ids and histories.
+    The network has a ranker's numbers, ids and histories, and its budget but for the first stage: steps, batches, AdamW
+    whose learning rate falls along a cosine, and the scores of the best of its validations by GAUC. More steps in place
+    of a first stage, six times through the training requests, made it worse on a made log (AUC .760 for .775).
 
     Raises:
         MosError: TensorFlow Recommenders is not installed, or TensorFlow does not have Keras 2.
@@ -38,8 +37,7 @@ def deep_cross_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarr
     budget = data.config.budget
     splits = _with_numbers(data)
     network = DeepCrossNetwork(data, [cross() for _ in range(_CROSSES)])
-    steps = budget.steps + budget.first_stage_epochs * math.ceil(len(data.train) / budget.batch_size)
-    schedule = tf.keras.optimizers.schedules.CosineDecay(budget.scratch_learning_rates[trial], steps)
+    schedule = tf.keras.optimizers.schedules.CosineDecay(budget.scratch_learning_rates[trial], budget.steps)
     optimizer = tf.keras.optimizers.AdamW(schedule, weight_decay=1e-4)
     batches = splits["train"].batches(budget.batch_size, shuffled_by=seed).repeat()
     network(next(iter(batches))[0])  # makes the weights
@@ -58,10 +56,10 @@ def deep_cross_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarr
     def scores_of(requests: Requests) -> np.ndarray:
         return np.concatenate([score(features).numpy() for features, _ in requests.batches(_SCORED)])
 
-    parts = min(budget.validations, steps)
+    parts = min(budget.validations, budget.steps)
     training, best, kept = iter(batches), -np.inf, None
     for _ in range(parts):
-        for features, label in islice(training, steps // parts):
+        for features, label in islice(training, budget.steps // parts):
             step(features, label)
         validation = scores_of(splits["validation"])
         gauc = grouped_auc(data.validation.labels, validation, data.validation.users).gauc

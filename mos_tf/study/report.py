@@ -17,6 +17,7 @@ Results = Sequence[Mapping[str, Any]]
 Differences = Sequence[Mapping[str, Any]]
 Maker = Mapping[str, str | int | None]  # see `made_by`
 
+_COMMIT = 12  # digits of a commit that a page shows
 ABLATIONS = "-ablations"  # how the names of their pages end
 
 
@@ -93,10 +94,11 @@ def differences_of(compared: Sequence[tables.Comparison]) -> Differences:
 
 def heading(title: str, provenance: Mapping[str, Any]) -> str:
     """Returns the title of a page and where its numbers come from."""
-    makers = "; ".join(
-        f"commit {maker['commit'] or 'unknown'} on {maker['cores']} cores of {maker['cpu']}"
-        for maker in provenance["made_by"]
-    )
+    commits: dict[str, list[str]] = {}
+    for maker in provenance["made_by"]:
+        machine = f"{maker['cores']} cores of {maker['cpu']}"
+        commits.setdefault(machine, []).append((maker["commit"] or "unknown")[:_COMMIT])
+    makers = "; ".join(f"commit {', '.join(of)} on {machine}" for machine, of in commits.items())
     left_out = "".join(f"- left out: {what}\n" for what in provenance["left_out"])
     hours = provenance["core_seconds"] / 3600
     return f"# {title}\n\n`{provenance['command']}`, {hours:.1f} hours of one core; {makers}.\n\n{left_out}\n"

@@ -74,8 +74,8 @@ def test_a_report_holds_every_number_its_page_and_its_picture(tmp_path):
     assert [path.name for path in paths] == [f"{config.name}{suffix}" for suffix in (".json", ".md", ".png")]
     page = paths[1].read_text()
     assert page.startswith(
-        f"# {config.title}\n\n`mos bench quality`, 1.5 hours of one core; commit 0123abc on 2 cores of a processor; "
-        "commit 4567def on 2 cores of a processor.\n"
+        f"# {config.title}\n\n`mos bench quality`, 1.5 hours of one core; commit 0123abc, 4567def on 2 cores of a "
+        "processor.\n"
     )
     assert "- left out: seeds: 2 of 5\n" in page
     assert "resampled" not in paths[0].read_text()
