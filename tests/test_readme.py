@@ -34,7 +34,7 @@ def commands(program: str) -> list[list[str]]:
 
 
 def mos(folder: Path, command: list[str]) -> None:
-    done = subprocess.run([MOS, *command[1:]], cwd=folder, capture_output=True, text=True, timeout=600)
+    done = subprocess.run([MOS, *command[1:]], cwd=folder, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
