@@ -101,31 +101,18 @@ def better_figure(content):
     content["routings"][0]["figures"]["entropy"]["by_seed"] = [1.0, 1.0]
 
 
+_OF_PLAIN = "the difference of SDIM: MoS . affinity − plain . affinity is not that of its cells"
+
+
 @pytest.mark.parametrize(
     ("name", "change", "problem"),
     [
-        (
-            "generated-hopping.json",
-            better_cell,
-            "SDIM: plain . affinity, seed 0, is not what was kept",
-        ),
-        (
-            "generated-hopping.json",
-            missing_difference,
-            "the difference of SDIM: MoS . affinity − plain . affinity is not",
-        ),
+        ("generated-hopping.json", better_cell, "SDIM: plain . affinity, seed 0, is not what was kept"),
+        ("generated-hopping.json", missing_difference, _OF_PLAIN),
         ("generated-hopping.json", other_validation, "SDIM: plain . affinity, seed 0, is not what was kept"),
         ("generated-hopping.json", other_settings, "DataError: cells are those of a study of the same settings"),
-        (
-            "generated-hopping.json",
-            surer_difference,
-            "the difference of SDIM: MoS . affinity − plain . affinity is not",
-        ),
-        (
-            "generated-hopping.json",
-            better_difference,
-            "the difference of SDIM: MoS . affinity − plain . affinity is not",
-        ),
+        ("generated-hopping.json", surer_difference, _OF_PLAIN),
+        ("generated-hopping.json", better_difference, _OF_PLAIN),
         (
             "generated-hopping.json",
             unknown_comparison,
