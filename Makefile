@@ -2,6 +2,8 @@
 
 bin := .venv/bin
 outside_the_run := not shared and not tf_serving and not fuxictr
+# A test is mostly one thread that traces; neighbours in a file stay together, for what they share.
+side_by_side := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help setup demo quality bench-layers test test-slow lint types lock clean
 
@@ -30,10 +32,10 @@ bench-layers: setup
 	$(bin)/python -m benchmarks.layers compare
 
 test: setup
-	$(bin)/pytest
+	$(bin)/pytest $(side_by_side)
 
 test-slow: setup
-	$(bin)/pytest -m "slow and $(outside_the_run)"
+	$(bin)/pytest $(side_by_side) -m "slow and $(outside_the_run)"
 
 lint: setup
 	$(bin)/ruff check

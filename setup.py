@@ -40,7 +40,16 @@ BENCH = [
 FUXICTR = ["fuxictr==2.3.10", "torch>=2.5"]  # peers; not in "all", as PyTorch takes 6 GB
 NOTEBOOKS = [*DATA, "ipykernel>=6", "nbclient>=0.10", "nbformat>=5.10"]
 JAX = ["jax>=0.5"]  # the layers also run on Keras's JAX backend
-DEV = [*JAX, "hypothesis>=6", "mypy>=1.10", "pandas-stubs>=2", "pytest>=8", "ruff>=0.6", "types-PyYAML>=6"]
+DEV = [
+    *JAX,
+    "hypothesis>=6",
+    "mypy>=1.10",
+    "pandas-stubs>=2",
+    "pytest>=8",
+    "pytest-xdist>=3",
+    "ruff>=0.6",
+    "types-PyYAML>=6",
+]
 
 setup(
     name="mos-tf",

@@ -53,7 +53,7 @@ class TrainingConfig(_Settings):
     learning_rate: float = Field(1e-3, gt=0)
     embedding_dim: int = Field(32, ge=1)
     num_themes: tuple[int, ...] = Field((8, 32, 128), min_length=1)
-    window: int = Field(50, ge=1)
+    window: int = Field(10, ge=1)
     seed: int = 0
 
 

@@ -112,7 +112,7 @@ class MixtureOfSequence(keras.layers.Layer):
         self,
         encoder: SequenceEncoder,
         num_themes: int | Sequence[int] = (8, 32, 128),
-        window: int = 50,
+        window: int = 10,
         routing_unit: Literal["item", "session"] = "item",
         router: Router | None = None,
         *,

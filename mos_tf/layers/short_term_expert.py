@@ -27,11 +27,11 @@ class ShortTermExpert(SequenceEncoder):
     >>> import tensorflow as tf
     >>> from mos_tf.encoders import DIN
     >>> history = tf.RaggedTensor.from_row_lengths(tf.random.normal([60, 8]), [60, 0])
-    >>> ShortTermExpert(DIN(), window=50)(history, tf.random.normal([2, 8])).shape
+    >>> ShortTermExpert(DIN(), window=10)(history, tf.random.normal([2, 8])).shape
     TensorShape([2, 8])
     """
 
-    def __init__(self, encoder: SequenceEncoder, window: int = 50, **kwargs: Any):
+    def __init__(self, encoder: SequenceEncoder, window: int = 10, **kwargs: Any):
         super().__init__(output_dim=getattr(encoder, "output_dim", None), **kwargs)
         positive(self, window=window)
         check_encoder(self, encoder)

@@ -86,6 +86,7 @@ class StudyConfig(BaseModel):
         time_scales: of affinity, in days.
         hierarchy: columns of the items coarser than the theme token, from coarse to fine.
         rows: of the tables, those that this study has; default all.
+        once: rows of the first encoder of the tables alone, where all encoders would take too long.
         peers: floors and peers, those that this study has; default all.
         budget: see `Budget`.
     """
@@ -102,6 +103,7 @@ class StudyConfig(BaseModel):
     time_scales: tuple[PositiveFloat, PositiveFloat] = (21.0, 90.0)
     hierarchy: tuple[str, ...] = ()
     rows: tuple[str, ...] | None = None
+    once: tuple[str, ...] = ()
     peers: tuple[str, ...] | None = None
     budget: Budget = Budget()
 
@@ -113,7 +115,9 @@ class StudyConfig(BaseModel):
     @property
     def fingerprint(self) -> str:
         """Tells apart what gives other results: 12 hex digits of all settings but what is shown and where it lies."""
-        settings = self.model_dump_json(exclude={"title": True, "rows": True, "peers": True, "source": {"path"}})
+        settings = self.model_dump_json(
+            exclude={"title": True, "rows": True, "once": True, "peers": True, "source": {"path"}}
+        )
         return hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     @classmethod

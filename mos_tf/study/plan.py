@@ -58,10 +58,15 @@ class Plan:
             }
         )
 
-    def rows_of(self, encoder: str) -> dict[str, int]:
-        """Returns the number of seeds of each row of one of the encoders."""
+    def rows_of(self, encoder: str, once: Sequence[str] = ()) -> dict[str, int]:
+        """Returns the number of seeds of each row of one of the encoders.
+
+        Args:
+            encoder: its name.
+            once: rows of the first encoder of the tables alone, besides `ONCE`.
+        """
         has_all = encoder == ENCODERS_OF_THE_TABLES[0]
-        return {row: number for row, number in self.seeds_of.items() if has_all or row not in ONCE}
+        return {row: number for row, number in self.seeds_of.items() if has_all or row not in (*ONCE, *once)}
 
     def only(self, encoders: Sequence[str]) -> "Plan":
         """Returns the plan with these encoders of its own alone.

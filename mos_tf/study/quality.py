@@ -50,7 +50,7 @@ def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int, 
         Peer(name=name, seed=0): number for name, number in plan.peers.items() if has_peer(data, name)
     }
     for encoder in plan.encoders:
-        kept = {row: number for row, number in plan.rows_of(encoder).items() if has_row(data, row)}
+        kept = {row: number for row, number in plan.rows_of(encoder, config.once).items() if has_row(data, row)}
         rows |= {Cell(encoder=encoder, variant=row, seed=0): number for row, number in kept.items()}
     trials = [_change(job, trial=trial) for job in rows for trial in range(plan.trials)]
     tried = _run("trials", trials, directory, processes)

@@ -22,7 +22,7 @@ from mos_tf.study.requests import Requests
 from mos_tf.study.start import start_of
 from mos_tf.study.variants import ROWS, Variant
 
-TRANSACT_EVENTS = 20  # it encodes a history anew for every candidate, in time quadratic in the events
+TRANSACT_EVENTS = 25  # it encodes a history anew for every candidate, in time quadratic in the events
 ENCODERS: dict[str, Callable[[], SequenceEncoder]] = {
     "DIN": DIN,
     "SDIM": SDIM,
