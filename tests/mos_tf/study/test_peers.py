@@ -78,7 +78,7 @@ def test_the_mean_pooled_network_learns_on_the_study_s_budget(study_data, tmp_pa
     name = "MLP of the mean-pooled history + affinity"
     run_peer(Peer(name=name, seed=0), study_data, tmp_path)
     result = json.loads(next(tmp_path.iterdir()).read_text())
-    assert 0.4 < result["test"]["auc"] < 1
+    assert result["test"]["auc"] > 0.65 < result["validation"]["auc"]
 
 
 @pytest.mark.slow
