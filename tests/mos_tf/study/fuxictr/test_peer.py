@@ -12,6 +12,7 @@ from mos_tf.study.fuxictr.job import MODELS, Job
 from mos_tf.study.fuxictr.peer import fuxictr
 from mos_tf.study.peer import Peer
 from mos_tf.study.peers import PEERS, run_peer
+from mos_tf.study.training import TRANSACT_EVENTS
 
 
 def test_every_model_is_a_peer_that_says_what_installs_it():
@@ -42,7 +43,7 @@ def test_a_process_is_told_what_the_plain_encoder_sees(study_data, monkeypatch):
     ((command, job),) = told
     assert command == [sys.executable, "-m", "mos_tf.study.fuxictr.training"]
     assert job.num_ids == {name: study_data.num_ids[name] for name in ("item_id", "category")}
-    assert (job.model, job.seed, job.trial, job.max_events, job.numbers) == ("TransAct", 3, 1, 20, [])
+    assert (job.model, job.seed, job.trial, job.max_events, job.numbers) == ("TransAct", 3, 1, TRANSACT_EVENTS, [])
     assert scored.test.tolist() == [1, 1, 1] and scored.step_seconds == [0.5]
 
 
