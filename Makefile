@@ -3,7 +3,7 @@
 bin := .venv/bin
 outside_the_run := not shared and not tf_serving and not fuxictr
 # A test is mostly one thread that traces. A file stays together, for what its tests share.
-side_by_side := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+side_by_side := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 10
 
 .PHONY: help setup demo quality bench-layers test test-slow lint types lock clean
 

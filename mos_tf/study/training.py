@@ -43,7 +43,7 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     started = core_seconds()
     keras.backend.clear_session()
     ranker, step_seconds = train(ROWS[cell.variant], ENCODERS[cell.encoder], data, cell.seed, cell.trial)
-    score = score_of(ranker)
+    score = score_of(ranker, data.test)
     validation, test = scores_of(score, data.validation, data.test)
     result = {
         **cell.model_dump(),
@@ -84,9 +84,13 @@ def train(
     return ranker, steps.seconds
 
 
-def score_of(ranker: SequenceRanker) -> Score:
-    """Returns a function of a batch of requests that gives the probabilities of their flat candidates, float32 [M]."""
-    return tf.function(lambda features: ranker(features).flat_values, reduce_retracing=True)
+def score_of(ranker: SequenceRanker, requests: Requests) -> Score:
+    """Returns a function of a batch of such requests that gives the probabilities of their flat candidates, [M].
+
+    It is traced once for batches of all sizes, which takes seconds each time.
+    """
+    features, _ = requests.batches(1).element_spec
+    return tf.function(lambda features: ranker(features).flat_values, input_signature=[features])
 
 
 def scores_of(score: Score, *splits: Requests) -> list[np.ndarray]:

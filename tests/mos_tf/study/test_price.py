@@ -21,7 +21,7 @@ def test_a_plain_encoder_has_no_themes_and_the_price_that_is_counted(study_data)
     ranker = Variant("own", None).make(study_data, DIN, seed=0)
     ranker.adapt(study_data.train.batches(64))
     assert _themes(ranker, {}) == {}
-    told = price(ranker, score_of(ranker), study_data.test)
+    told = price(ranker, score_of(ranker, study_data.test), study_data.test)
     columns = next(iter(study_data.test.batches(300)))[0]
     lengths, candidates = (columns[f"{of}_item_id"].row_lengths().numpy() for of in ("history", "candidate"))
     assert told["multiply_adds"] == round(cost(ranker, lengths, candidates).total_multiply_adds)
