@@ -2,7 +2,7 @@ import pytest
 
 from mos_tf.encoders import DIN
 from mos_tf.errors import MosError
-from mos_tf.study.config import named
+from mos_tf.study.config import named, named_studies
 from mos_tf.study.data import StudyData
 from mos_tf.study.peers import PEERS
 from mos_tf.study.plan import ENCODERS_OF_THE_TABLES, PLANS, Preset
@@ -22,6 +22,18 @@ def test_controls_of_routing_are_of_one_encoder_alone():
     assert set(plan.rows_of("SDIM")) == set(VARIANTS)
     assert set(plan.rows_of("TWIN")) == set(VARIANTS) - set(ONCE) == set(plan.only(["TWIN"]).rows_of("TWIN"))
     assert not set(ONCE) & set(CLAIMED)
+
+
+def test_a_study_may_have_further_rows_of_the_first_encoder_alone():
+    plan, further = PLANS[Preset.NIGHT], ("MoS", "GShard + affinity")
+    assert plan.rows_of("SDIM", further) == plan.rows_of("SDIM")
+    assert set(plan.rows_of("TWIN")) - set(plan.rows_of("TWIN", further)) == set(further)
+
+
+@pytest.mark.parametrize("name", named_studies())
+def test_a_study_names_rows_that_there_are(name):
+    config = named(name)
+    assert set(config.once) <= set(config.rows) <= set(VARIANTS)
 
 
 @pytest.fixture
