@@ -114,7 +114,7 @@ def routing(
     started = core_seconds()
     plan, config = PLANS[_preset(budget)], _study_of(study, events, out)
     config = plan.limited(config)
-    directory = out / budget / config.name
+    directory = out / budget / config.folder
     data = prepare(config, directory / config.fingerprint / "data", SOURCES)
     judged_on = RoutedEvents.of(data)
     judged = judge_routing(data, judged_on, seeds)
@@ -158,14 +158,14 @@ def check(
 
 def _study_of(study: str | None, events: Path | None, out: Path) -> StudyConfig:
     with quiet_imports():
-        from mos_tf.study.own_log import study_of
+        from mos_tf.study.own_log import folder_of, study_of
 
     if (study is None) == (events is None):
         raise MosError(
             f"one log is compared on: a study of {named_studies()}, or a log of yours. Received: study={study}, "
             f"events={events}; give one of them"
         )
-    return study_of(events, out / "logs" / events.stem) if events else named(str(study))
+    return study_of(events, out / "logs" / folder_of(events)) if events else named(str(study))
 
 
 def _preset(budget: str) -> "Preset":
@@ -194,7 +194,7 @@ def _compare(
     left_out = plan.left_out(full)
     for what in left_out:
         _print(f"left out: {what}")
-    config, directory = plan.limited(config), directory / config.name
+    config, directory = plan.limited(config), directory / config.folder
     if cells:
         take_cells(cells, directory / config.fingerprint)
     results, seconds = run_study(config, plan, directory, processes)

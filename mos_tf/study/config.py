@@ -113,6 +113,11 @@ class StudyConfig(BaseModel):
         return isinstance(self.source, Generated) and self.requests.negatives == "exposed"
 
     @property
+    def folder(self) -> str:
+        """The name of the directory of its results, which no two logs share."""
+        return self.source.path.name if isinstance(self.source, Directory) else self.name
+
+    @property
     def fingerprint(self) -> str:
         """Tells apart what gives other results: 12 hex digits of all settings but what is shown and where it lies."""
         settings = self.model_dump_json(

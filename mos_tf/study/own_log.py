@@ -66,6 +66,11 @@ def study_of(path: Path, directory: Path) -> StudyConfig:
     )
 
 
+def folder_of(path: Path) -> str:
+    """Returns a name for the directory of a log that no log of the same name elsewhere has."""
+    return f"{path.stem}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:6]}"
+
+
 def _digest(directory: Path) -> str:
     """Returns a digest of the tables of a data directory."""
     digest = hashlib.sha256()

@@ -4,7 +4,7 @@ import pytest
 
 from mos_tf.errors import DataError
 from mos_tf.study.data import prepare
-from mos_tf.study.own_log import study_of
+from mos_tf.study.own_log import folder_of, study_of
 
 
 def log(rows=200, **columns):
@@ -83,3 +83,12 @@ def test_a_log_of_a_few_days_without_lists_has_no_requests_and_says_so(tmp_path)
     config = study_of(path, tmp_path / "data")
     with pytest.raises(DataError, match="every split has requests. Received: none of 'train'"):
         prepare(config, tmp_path / "study", tmp_path / "sources")
+
+
+def test_logs_of_one_name_in_two_places_have_directories_of_their_own(tmp_path):
+    here, there = tmp_path / "here" / "log.csv", tmp_path / "there" / "log.csv"
+    here.parent.mkdir()
+    log().to_csv(here, index=False)
+    assert folder_of(here) == folder_of(here.parent / ".." / "here" / "log.csv") != folder_of(there)
+    config = study_of(here, tmp_path / "data" / folder_of(here))
+    assert (config.name, config.folder) == ("log", folder_of(here))
