@@ -195,7 +195,7 @@ def codebook(embeddings: np.ndarray, counts: np.ndarray, num_themes: int, seed: 
         DataError: fewer distinct embeddings than themes.
     """
     known = np.linalg.norm(embeddings, axis=1) > 0
-    distinct = len(np.unique(embeddings[known], axis=0))
+    distinct = num_distinct(embeddings)
     if distinct < num_themes:
         raise DataError(
             "themes group distinct embeddings, so there must be at least as many of them as themes. "
@@ -208,6 +208,11 @@ def codebook(embeddings: np.ndarray, counts: np.ndarray, num_themes: int, seed: 
         )
     centers = means.cluster_centers_
     return (centers / np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-8)).astype(np.float32)
+
+
+def num_distinct(embeddings: np.ndarray) -> int:
+    """Returns how many different embeddings there are, those of zeros left out: there cannot be more themes."""
+    return len(np.unique(embeddings[np.any(embeddings, axis=1)], axis=0))
 
 
 def nearest_theme(embeddings: np.ndarray, themes: np.ndarray) -> np.ndarray:

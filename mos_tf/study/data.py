@@ -19,7 +19,9 @@ from mos_tf.datasets.tensors import load_requests
 from mos_tf.datasets.vocabularies import count_vocabularies
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, FeatureSpec
-from mos_tf.insight.probe import RESOLUTIONS
+from mos_tf.insight.probe import RESOLUTIONS, ROUTING_DIM
+from mos_tf.layers.co_occurrence import co_occurrence, num_distinct, positive_pmi, token_embeddings
+from mos_tf.models.early_events import theme_sessions
 from mos_tf.study.config import CompleteJourney, Directory, Generated, StudyConfig
 from mos_tf.study.requests import Requests
 from mos_tf.study.truth import true_probabilities
@@ -28,6 +30,7 @@ from mos_tf.vocabulary import Vocabulary
 CONFIG = "study.json"
 TRUE_THEME = "true_theme"
 _TRUTH = "truth.npz"
+_READ = 1024  # requests a batch
 
 
 class StudyData:
@@ -55,11 +58,15 @@ class StudyData:
         """Arguments that all rankers of the study have."""
         return {"embedding_dim": self.config.budget.embedding_dim, "time_scales": self.config.time_scales}
 
-    @property
+    @cached_property
     def num_themes(self) -> tuple[int, ...]:
-        """The default resolutions, without those that have no fewer themes than there are tokens; 2 themes at least."""
-        tokens = self.num_ids[self.spec.theme_token] - 1
-        return tuple(themes for themes in RESOLUTIONS if themes < tokens) or (2,)
+        """The default resolutions of fewer themes than there are tokens that share early sessions; 2 at least."""
+        token = self.spec.theme_token
+        sessions, tokens = theme_sessions(self.train.batches(_READ), token)
+        known = tokens < self.num_ids[token] - 1
+        shared = positive_pmi(co_occurrence(sessions[known], tokens[known], self.num_ids[token]))
+        told_apart = num_distinct(token_embeddings(shared, ROUTING_DIM, seed=0)) if shared.nnz else 0
+        return tuple(themes for themes in RESOLUTIONS if themes < told_apart) or (2,)
 
     @cached_property
     def train(self) -> Requests:
@@ -126,7 +133,7 @@ def prepare(config: StudyConfig, directory: Path, sources: Path) -> StudyData:
 def _requests(
     config: StudyConfig, split: Split, files: Sequence[Path], vocabularies: Mapping[str, Vocabulary]
 ) -> Requests:
-    batches = list(load_requests(files, config.spec, vocabularies, 1024))
+    batches = list(load_requests(files, config.spec, vocabularies, _READ))
     if not batches:
         raise DataError(
             f"every split has requests. Received: none of {split!r} in {config.title}; candidates are sampled from "

@@ -2,9 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mos_tf.encoders import DIN
 from mos_tf.errors import DataError
 from mos_tf.study.data import prepare
 from mos_tf.study.own_log import folder_of, study_of
+from mos_tf.study.variants import ROWS
 
 
 def log(rows=200, **columns):
@@ -92,3 +94,14 @@ def test_logs_of_one_name_in_two_places_have_directories_of_their_own(tmp_path):
     assert folder_of(here) == folder_of(here.parent / ".." / "here" / "log.csv") != folder_of(there)
     config = study_of(here, tmp_path / "data" / folder_of(here))
     assert (config.name, config.folder) == ("log", folder_of(here))
+
+
+def test_there_are_no_more_themes_than_tokens_that_share_early_sessions(tmp_path):
+    rng, rows = np.random.default_rng(3), 2000
+    item = np.where(np.arange(rows) < rows // 2, rng.integers(0, 20, rows), rng.integers(0, 120, rows))
+    path = tmp_path / "growing.csv"
+    log(rows, item_id=[f"i{n}" for n in item], category=[f"c{n // 2}" for n in item]).to_csv(path, index=False)
+    study = prepare(study_of(path, tmp_path / "data"), tmp_path / "study", tmp_path / "sources")
+    assert study.num_ids["category"] > 33  # those of training, and most of them came after its start
+    assert study.num_themes == (8,)
+    ROWS["MoS + affinity"].make(study, DIN, seed=0).adapt(study.train.batches(1024))

@@ -96,8 +96,8 @@ def test_a_study_has_the_rows_and_peers_that_it_names(study_data):
 
 
 def test_a_log_of_few_tokens_has_no_more_themes_than_tokens(study_data):
+    assert study_data.num_themes == (8, 32, 128)
     study = StudyData(study_data.directory)
-    assert study.num_themes == (8, 32, 128)
     study.num_ids = {**study.num_ids, study.spec.theme_token: 33}  # 32 tokens and the unknown one
     assert study.num_themes == (8,)
     rows = [row for row in ABLATIONS if has_row(study, row)]
