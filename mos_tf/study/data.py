@@ -136,8 +136,9 @@ def _requests(
     batches = list(load_requests(files, config.spec, vocabularies, _READ))
     if not batches:
         raise DataError(
-            f"every split has requests. Received: none of {split!r} in {config.title}; candidates are sampled from "
-            "what was seen by the week before, so a log takes more than a week, or brings lists or labels"
+            f"every split has requests. Received: none of {split!r} in {config.title}; candidates that are sampled are "
+            "items with events in an earlier week: give a log of several weeks in which items come again, or its lists "
+            "or labels"
         )
     return Requests.collect(batches).drawn(config.max_requests.get(split), config.requests.seed)
 

@@ -13,10 +13,16 @@ Result = Mapping[str, Any]
 Grid = dict[str, dict[str, list[Result]]]  # encoder → row → runs, one a seed
 Comparison = tuple[str, list[tuple[Runs, Runs]]]  # name, and the pairs of rows whose differences are its mean
 
-# The plain encoder and ours, for each of what rows may know of matches: nothing, how many, and how similar, too.
-OURS = {"plain": "MoS", "plain + counts": "MoS + counts", "plain + affinity": "MoS + affinity"}
-_AS_PUBLISHED = "FuxiCTR: "  # peers that know as much as the published rows
-_DEFAULT = OURS["plain + affinity"]  # all that a ranker knows, if nothing is left out
+# The plain encoder and ours, for each of what rows may know: nothing of matches, how many, how similar, too, and of
+# label rates besides.
+OURS = {
+    "plain": "MoS",
+    "plain + counts": "MoS + counts",
+    "plain + affinity": "MoS + affinity",
+    "plain + affinity + priors": "MoS + affinity + priors",
+}
+_KNOWN = (" + counts", " + affinity + priors", " + affinity")
+_DEFAULT = OURS["plain + affinity"]  # all that a ranker knows unless it is told otherwise
 
 
 def grid_of(results: Iterable[Result]) -> Grid:
@@ -93,7 +99,7 @@ def comparisons(grid: Grid) -> list[Comparison]:
         found += [
             (f"{encoder}: {ours} − {peer}", [(runs_of(variants[ours]), runs_of(results))])
             for peer, results in (grid.get("", {}).items() if encoder else ())
-            for ours in (_DEFAULT, *([OURS["plain"]] if peer.startswith(_AS_PUBLISHED) else []))
+            for ours in _ours_for(peer)
             if ours in variants
         ]
     return found + [(name, pairs) for name, pairs in over_encoders.items() if len(pairs) > 1]
@@ -111,9 +117,15 @@ def _pairs(variants: Iterable[str]) -> list[tuple[str, str]]:
     ]
 
 
+def _ours_for(peer: str) -> list[str]:
+    """Returns which of ours a peer is compared with: our default, and what knows as much as the peer."""
+    as_published = [OURS["plain"]] if peer.startswith("FuxiCTR: ") else []
+    return [_DEFAULT, *as_published, *([OURS["plain + affinity + priors"]] if "priors" in peer else [])]
+
+
 def known(row: str) -> str:
-    """Returns what a row's name says of what it knows of matches: " + counts", " + affinity" or nothing."""
-    return next((told for told in (" + counts", " + affinity") if told in row), "")
+    """Returns what a row's name says of what it knows besides the history: " + counts", " + affinity" or the like."""
+    return next((told for told in _KNOWN if told in row), "")
 
 
 def _told(d: Difference) -> list[str]:

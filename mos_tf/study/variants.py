@@ -106,16 +106,23 @@ _WITH_AFFINITY = {
     "MoS + affinity, true themes": Variant(grouping="truth"),
     "MoS + affinity": Variant(),
 }
-VARIANTS: dict[str, Variant] = {**_PUBLISHED, **_WITH_COUNTS, **_WITH_AFFINITY}
+_PRIORS = {"priors": True}
+# And with the label rates of items and categories besides, as boosting is given them.
+_WITH_PRIORS = {
+    "plain + affinity + priors": Variant("own", None, ranker=_PRIORS),
+    "MoS + affinity + priors": Variant(ranker=_PRIORS),
+}
+VARIANTS: dict[str, Variant] = {**_PUBLISHED, **_WITH_COUNTS, **_WITH_AFFINITY, **_WITH_PRIORS}
 # What the claims are about: more seeds than the others, and all of a small study.
 CLAIMED = (
     "plain", "MoS", "plain + affinity", "capacity control + affinity", "MoS + affinity, random themes",
     "MoS + affinity",
 )  # fmt: skip
-# What one encoder is enough for: controls of routing, and matches that are counted and not compared.
+# What one encoder is enough for: controls of routing, matches that are counted and not compared, and label rates.
 ONCE = (
     "MoS, random themes", "plain + counts", "MoS + counts", "capacity control + counts", "MoS + counts, random themes",
     "MoS + affinity, random groups of items", "MoS + affinity, own tokens", "MoS + affinity, hierarchy",
+    "plain + affinity + priors", "MoS + affinity + priors",
 )  # fmt: skip
 
 # One change each to "MoS + affinity".
@@ -146,7 +153,6 @@ ABLATIONS: dict[str, Variant] = {
     "mean of the experts": Variant(mixture={"fusion": "mean"}),
     "sessions end after 5 minutes": Variant(ranker={"session_gap": 300}),
     "sessions end after a day": Variant(ranker={"session_gap": 86_400}),
-    "priors": Variant(ranker={"priors": True}),
     "age of events embedded": Variant(ranker={"time_features": True}),
 }
 ROWS: dict[str, Variant] = {**VARIANTS, **ABLATIONS}  # all that a cell can be of

@@ -67,6 +67,18 @@ def test_published_peers_are_compared_with_what_knows_as_much_too():
     assert names == ["SDIM: MoS + affinity − FuxiCTR: DIN", "SDIM: MoS − FuxiCTR: DIN"]
 
 
+def test_peers_that_know_label_rates_are_compared_with_what_knows_them_too():
+    rows = ["plain + affinity", "MoS + affinity", "plain + affinity + priors", "MoS + affinity + priors"]
+    results = [result("", "boosting + priors", 0, 0.6), *(result("SDIM", row, 0, 0.7) for row in rows)]
+    assert [name.removeprefix("SDIM: ") for name, _ in comparisons(grid_of(results))] == [
+        "MoS + affinity − plain + affinity",
+        "MoS + affinity − plain + affinity + priors",
+        "MoS + affinity + priors − plain + affinity + priors",
+        "MoS + affinity − boosting + priors",
+        "MoS + affinity + priors − boosting + priors",
+    ]
+
+
 def test_a_report_holds_every_number_its_page_and_its_picture(tmp_path):
     config = named("generated-hopping")
     told = {"command": "mos bench quality", "seconds": 5400.0, "left_out": ["seeds: 2 of 5"]}
