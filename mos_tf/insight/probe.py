@@ -77,8 +77,8 @@ class Probe:
         """One line: whether to enable themes, and the lower bounds that say so."""
         without, random = self.over_without["auc"].lower, self.over_random["auc"].lower
         return (
-            f"themes {'help' if self.themes_help else 'do not surely help'} on this log: "
-            f"AUC gains at least {without:+.4f} over no themes, {random:+.4f} over random ones"
+            f"themes {'help' if self.themes_help else 'do not surely help'} on this log where matches are "
+            f"counted: AUC gains at least {without:+.4f} over no themes, {random:+.4f} over random ones"
         )
 
     def to_json(self) -> str:
@@ -100,7 +100,8 @@ def probe_themes(
     ways: without themes, with the affinity of learned themes, and with that of random groupings of the tokens, of the
     same sizes. Themes are found in the first half of the log's events, targets of the third quarter train and those of
     the last one test. A history ends strictly before its target's instant. Gains are paired, their intervals drawn over
-    users.
+    users. Matches are counted, not compared (`HistorySimilarity`), which gives a ranker without themes part of what
+    themes would.
 
     Args:
         path: a data directory, or one events file, as `describe` takes it.
