@@ -140,7 +140,7 @@ PLANS = {
         dict.fromkeys((*_FLOORS, *_BOOSTING, _TRUTH), 1),
         trials=1,
         steps=100,
-        max_users=400,
+        max_users=2500,
         max_requests={"train": 6400, "eval": 1000, "test": 3000},
     ),
     Preset.HOUR: Plan(("SDIM", "Mamba4Rec"), dict.fromkeys(CLAIMED, 3), _peers("bench"), trials=1, max_users=5000),

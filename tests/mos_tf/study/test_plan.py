@@ -48,7 +48,7 @@ def test_a_smaller_plan_says_what_it_leaves_out():
     assert told[0] == f"encoders: {'; '.join(e for e in ENCODERS_OF_THE_TABLES if e not in small.encoders)}"
     assert all(row in told[2] for row in full.seeds_of if row not in small.seeds_of)
     assert all(peer in told[1] for peer in full.peers if peer not in small.peers)
-    assert told[5] == "size: 100 steps, 400 users, 6400 train 1000 eval 3000 test requests at most"
+    assert told[5] == "size: 100 steps, 2500 users, 6400 train 1000 eval 3000 test requests at most"
     assert full.left_out(full) == []
 
 
