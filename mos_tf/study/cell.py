@@ -39,7 +39,7 @@ class Cell(BaseModel):
 def write_result(result: Result, path: Path) -> None:
     """Writes a result as JSON, so that the file is whole or is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
+    beside = path.with_suffix(f".{os.getpid()}.part")  # two commands may write the same cell
     beside.write_text(json.dumps(result) + "\n", encoding="utf-8")
     beside.rename(path)
 

@@ -81,7 +81,7 @@ class StudyConfig(BaseModel):
         source: where the events come from.
         spec: the features of the requests.
         requests: how events become requests.
-        max_requests: of each split, drawn evenly over all users, whose histories stay whole; default all.
+        max_requests: of each split, drawn evenly from those of all users, whose histories stay whole; default all.
         min_count: by feature, how often a string must occur in training requests to have an id of its own.
         time_scales: of affinity, in days.
         hierarchy: columns of the items coarser than the theme token, from coarse to fine.

@@ -23,6 +23,7 @@ from mos_tf.insight.probe import RESOLUTIONS, ROUTING_DIM
 from mos_tf.layers.co_occurrence import co_occurrence, num_distinct, positive_pmi, token_embeddings
 from mos_tf.models.early_events import theme_sessions
 from mos_tf.study.config import CompleteJourney, Directory, Generated, StudyConfig
+from mos_tf.study.lock import locked
 from mos_tf.study.requests import Requests
 from mos_tf.study.truth import true_probabilities
 from mos_tf.vocabulary import Vocabulary
@@ -107,27 +108,32 @@ def prepare(config: StudyConfig, directory: Path, sources: Path) -> StudyData:
     Raises:
         DataError: the log cannot be read, or does not become requests.
     """
-    if not _is_made(config, directory):
-        log = _log(config, sources)
-        with replacing(directory, marker=CONFIG) as out:
-            convert(log, out / "requests", config.spec, config.requests)
-            files = {split: sorted((out / "requests" / f"Split-{split}").glob("*.gz")) for split in SPLITS}
-            vocabularies = count_vocabularies(files["train"], config.spec, config.min_count)
-            for split in SPLITS:
-                _requests(config, split, files[split], vocabularies).save(out / f"{split}.npz")
-            for name, vocabulary in vocabularies.items():
-                vocabulary.save(out / f"{name}.txt")
-            items = find_table(log, "items")
-            table = read_table(items).to_pandas() if items else pd.DataFrame({ITEM_ID: []})
-            np.savez_compressed(out / "groups.npz", **_groups(config, table, vocabularies))  # type: ignore[arg-type]
-            if config.has_truth:
-                limits, seed = config.max_requests, config.requests.seed
-                validation = true_probabilities(log, files["eval"], limits.get("eval"), seed)
-                test = true_probabilities(log, files["test"], limits.get("test"), seed)
-                np.savez_compressed(out / _TRUTH, validation=validation, test=test)
-            _write_config(config, out)
-    _write_config(config, directory)  # which rows and peers it has may have changed
+    with locked(directory):  # two commands on one study may begin together
+        if not _is_made(config, directory):
+            _make(config, directory, sources)
+        _write_config(config, directory)  # which rows and peers it has may have changed
     return StudyData(directory)
+
+
+def _make(config: StudyConfig, directory: Path, sources: Path) -> None:
+    log = _log(config, sources)
+    with replacing(directory, marker=CONFIG) as out:
+        convert(log, out / "requests", config.spec, config.requests)
+        files = {split: sorted((out / "requests" / f"Split-{split}").glob("*.gz")) for split in SPLITS}
+        vocabularies = count_vocabularies(files["train"], config.spec, config.min_count)
+        for split in SPLITS:
+            _requests(config, split, files[split], vocabularies).save(out / f"{split}.npz")
+        for name, vocabulary in vocabularies.items():
+            vocabulary.save(out / f"{name}.txt")
+        items = find_table(log, "items")
+        table = read_table(items).to_pandas() if items else pd.DataFrame({ITEM_ID: []})
+        np.savez_compressed(out / "groups.npz", **_groups(config, table, vocabularies))  # type: ignore[arg-type]
+        if config.has_truth:
+            limits, seed = config.max_requests, config.requests.seed
+            validation = true_probabilities(log, files["eval"], limits.get("eval"), seed)
+            test = true_probabilities(log, files["test"], limits.get("test"), seed)
+            np.savez_compressed(out / _TRUTH, validation=validation, test=test)
+        _write_config(config, out)
 
 
 def _requests(

@@ -53,10 +53,11 @@ def difference(ours: Runs, theirs: Runs, metric: str) -> Difference:
 def pooled(pairs: Sequence[tuple[Runs, Runs]], metric: str) -> Difference:
     """Compares several pairs of rows at once, as of several encoders: the mean over pairs of their differences.
 
-    Users and seeds are drawn together: every resample of users takes as many of a pair's seeds, with replacement, as
-    there are, so that an interval holds for other trainings as well.
+    Users and seeds are drawn together, so that an interval holds for other trainings as well: every resample of users
+    takes n − 1 of n seeds with replacement, whose mean varies as that of n trainings does (n draws would vary less).
+    Pairs of the same seeds share the draw, as their trainings share what begins with a seed.
     """
-    rng, absolute, relative, by_seed = np.random.default_rng(0), [], [], []
+    absolute, relative, by_seed = [], [], []
     for ours, theirs in pairs:
         one_run = next(iter(theirs.values())) if len(theirs) == 1 else None
         seeds = [seed for seed in ours if one_run is not None or seed in theirs]
@@ -64,13 +65,19 @@ def pooled(pairs: Sequence[tuple[Runs, Runs]], metric: str) -> Difference:
             raise ValueError(f"rows are compared seed by seed. Received: seeds {sorted(ours)} and {sorted(theirs)}")
         a = np.array([ours[seed][metric] for seed in seeds])
         b = np.array([(theirs[seed] if one_run is None else one_run)[metric] for seed in seeds])
-        drawn = rng.integers(len(seeds), size=a.shape)
-        drawn[:, 0] = np.arange(len(seeds))  # the sample itself
-        absolute.append(np.take_along_axis(a - b, drawn, axis=0).mean(axis=0))
-        relative.append(np.take_along_axis(a / b - 1, drawn, axis=0).mean(axis=0))
+        absolute.append(_over_seeds(a - b))
+        relative.append(_over_seeds(a / b - 1))
         by_seed += (a - b)[:, 0].tolist()
     mean, ratio = np.mean(absolute, axis=0), np.mean(relative, axis=0)
     (lower, upper), (low, high) = (np.quantile(values[1:], [0.025, 0.975]) for values in (mean, ratio))
     return Difference(
         float(mean[0]), float(lower), float(upper), float(ratio[0]), float(low), float(high), tuple(by_seed)
     )
+
+
+def _over_seeds(values: np.ndarray) -> np.ndarray:
+    """Returns the means over seeds of [seeds, 1 + resamples]: of the sample over all, of a resample over drawn ones."""
+    number, resamples = len(values), values.shape[1] - 1
+    drawn = np.random.default_rng(0).integers(number, size=(max(number - 1, 1), resamples))
+    means = np.take_along_axis(values[:, 1:], drawn, axis=0).mean(axis=0)
+    return np.concatenate([[values[:, 0].mean()], means])

@@ -17,8 +17,8 @@ _MARKERS = "osD^v<>PXp*h"
 def trade_off(grid: Grid, title: str) -> Chart:
     """Draws what rows gain in AUC over the plain encoder against their multiply-adds, relative to it.
 
-    Gains are means over seeds with 95 % intervals over users. A column is an encoder, a line what its rows know of
-    matches. A row of the tables has one marker everywhere, told in the legend.
+    Gains are means over seeds with 95 % intervals over users and seeds. A column is an encoder, a line what its rows
+    know of matches. A row of the tables has one marker everywhere, told in the legend.
     """
     encoders = [encoder for encoder in grid if encoder]
     kinds = [plain for plain in _KINDS if any(plain in grid[encoder] for encoder in encoders)]

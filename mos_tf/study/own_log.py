@@ -31,7 +31,7 @@ def study_of(path: Path, directory: Path) -> StudyConfig:
         directory: gets the log as a data directory.
 
     Raises:
-        DataError: no events, a column is missing, or too many bad rows.
+        DataError: no events, a column is missing, a category's name can be no feature's, or too many bad rows.
     """
     adapt("events", path, directory)
     events, items = pq.ParquetFile(directory / "events.parquet"), find_table(directory, "items")
@@ -49,8 +49,8 @@ def study_of(path: Path, directory: Path) -> StudyConfig:
     train, validate, test = parts
     days = (end - first) / SECONDS_PER_DAY
     return StudyConfig(
-        name=path.stem,
-        title=path.name,
+        name=path.resolve().stem,
+        title=path.resolve().name,
         source=Directory(path=directory, digest=_digest(directory)),
         spec=FeatureSpec(
             features=tuple(Feature(name=name, of="item") for name in categories),
@@ -68,7 +68,8 @@ def study_of(path: Path, directory: Path) -> StudyConfig:
 
 def folder_of(path: Path) -> str:
     """Returns a name for the directory of a log that no log of the same name elsewhere has."""
-    return f"{path.stem}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:6]}"
+    path = path.resolve()
+    return f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:6]}"
 
 
 def _digest(directory: Path) -> str:
@@ -84,4 +85,9 @@ def _categories(items: Path) -> dict[str, int]:
     """Returns how many values each category-like column of the items has."""
     table = pq.read_table(items)
     names = [name for name in table.column_names if name.endswith(CATEGORY_LIKE)]
+    if unfit := [name for name in names if not name.isidentifier() or name != name.lower()]:
+        raise DataError(
+            "category-like columns are features, whose names are lower-case identifiers. "
+            f"Received: {unfit}; rename them"
+        )
     return {name: len(table[name].unique()) for name in names}

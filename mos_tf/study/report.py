@@ -108,11 +108,12 @@ def _page(title: str, grid: tables.Grid, compared: Sequence[tables.Comparison], 
     return (
         f"{heading(title, provenance)}"
         f"## Quality and price\n\n"
-        "Test requests; mean ± standard deviation over seeds. Multiply-adds of a request with all its candidates; "
-        "milliseconds beside other processes, to be compared within one table and machine only.\n\n"
+        "Test requests; mean ± standard deviation over seeds. Multiply-adds of a request with all its candidates. "
+        "Milliseconds were taken as each cell was trained, beside others and on any day: an order of magnitude.\n\n"
         f"{tables.quality_table(grid)}\n"
         f"## Differences\n\n"
-        f"Paired by seed; in brackets the 95 % interval over users and seeds ({RESAMPLES} resamples).\n\n"
+        f"Paired by seed; in brackets the 95 % interval over users and seeds ({RESAMPLES} resamples), of rows with one "
+        "seed over users alone.\n\n"
         f"{tables.difference_table(compared)}\n"
     )
 

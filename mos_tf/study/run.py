@@ -27,7 +27,7 @@ def run_cells(
     """Returns the results of cells in their order, running those that have none yet.
 
     Every process computes with one thread and deterministic operations, so that a cell's metrics depend on nothing but
-    the cell, its data and the machine.
+    the cell, its data, the code and the machine; `made_by` tells of both.
 
     Args:
         cells: to run, and peers.
@@ -77,7 +77,9 @@ def _work_off(waiting: deque[Job], data_dir: Path, results_dir: Path, told: Told
                 except Exception as error:
                     waiting.clear()
                     raise CellError(
-                        f"a model could not be trained. Received: {cell.title}, seed {cell.seed}: {error}"
+                        f"a model could not be trained. Received: {cell.title}, seed {cell.seed}: "
+                        f"{' '.join(str(error).split())}; what is done is kept: run the command again, with fewer "
+                        "processes where memory ran out"
                     ) from error
                 if told:
                     told(cell, read_result(results_dir / cell.file_name))

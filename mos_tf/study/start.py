@@ -1,6 +1,5 @@
 """What a training starts from, found once for all encoders: themes, vectors, quantiles and the tower of numbers."""
 
-import fcntl
 import hashlib
 
 import keras
@@ -8,6 +7,7 @@ import keras
 from mos_tf import SequenceRanker
 from mos_tf.models.first_stage import FirstStage
 from mos_tf.study.data import StudyData
+from mos_tf.study.lock import locked
 from mos_tf.study.mean_pooling import MeanPooling
 from mos_tf.study.variants import Variant
 
@@ -28,9 +28,7 @@ def start_of(variant: Variant, data: StudyData, seed: int) -> SequenceRanker:
     alike = variant.start
     name = hashlib.sha256(f"{alike} {seed}".encode()).hexdigest()[:16]
     path = data.directory / _STARTS / f"{name}.keras"
-    path.parent.mkdir(exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two trials of a row begin together: one finds it, the other waits
+    with locked(path):  # two trials of a row begin together
         if not path.is_file():
             keras.utils.set_random_seed(seed)
             ranker = alike.make(data, MeanPooling, seed)

@@ -106,15 +106,19 @@ def comparisons(grid: Grid) -> list[Comparison]:
 
 
 def _pairs(variants: Iterable[str]) -> list[tuple[str, str]]:
-    """Returns (ours, other) of the rows that know as much as ours, and our default and every plain encoder."""
+    """Returns (ours, other) of the rows that know as much as ours, our default and every plain encoder, and what themes
+    that mean nothing gain over the latter.
+    """
     names = list(variants)
-    return [
+    pairs = [
         (ours, other)
         for ours in OURS.values()
         if ours in names
         for other in names
         if other != ours and (known(other) == known(ours) or (ours == _DEFAULT and other in OURS))
     ]
+    by_chance = [(f"{ours}, random themes", plain) for plain, ours in OURS.items()]
+    return pairs + [pair for pair in by_chance if set(pair) <= set(names) and OURS[pair[1]] in names]
 
 
 def _ours_for(peer: str) -> list[str]:

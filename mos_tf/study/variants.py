@@ -99,6 +99,7 @@ _WITH_AFFINITY = {
     "GShard + affinity": Variant("own", GShard),
     "DSelect-k + affinity": Variant("own", DSelectK),
     "Expert Choice + affinity": Variant("own", ExpertChoice),
+    "MoS + affinity, global expert alone": Variant(mixture={"experts": ("global",)}),
     "MoS + affinity, random groups of items": Variant(grouping="random", token=ITEM_ID),
     "MoS + affinity, random themes": Variant(grouping="random"),
     "MoS + affinity, own tokens": Variant("own", grouping="own tokens"),
@@ -118,11 +119,12 @@ CLAIMED = (
     "plain", "MoS", "plain + affinity", "capacity control + affinity", "MoS + affinity, random themes",
     "MoS + affinity",
 )  # fmt: skip
-# What one encoder is enough for: controls of routing, matches that are counted and not compared, and label rates.
+# What one encoder is enough for: what experts add to the numbers of themes, controls of routing, matches that are
+# counted and not compared, and label rates.
 ONCE = (
     "MoS, random themes", "plain + counts", "MoS + counts", "capacity control + counts", "MoS + counts, random themes",
-    "MoS + affinity, random groups of items", "MoS + affinity, own tokens", "MoS + affinity, hierarchy",
-    "plain + affinity + priors", "MoS + affinity + priors",
+    "MoS + affinity, global expert alone", "MoS + affinity, random groups of items", "MoS + affinity, own tokens",
+    "MoS + affinity, hierarchy", "plain + affinity + priors", "MoS + affinity + priors",
 )  # fmt: skip
 
 # One change each to "MoS + affinity".

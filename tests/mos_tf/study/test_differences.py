@@ -19,10 +19,29 @@ def test_a_difference_is_the_mean_over_seeds_and_its_interval_that_over_users():
     assert d.by_seed == pytest.approx((0.1, 0.1))
 
 
+def with_gains(*gains, resamples=400):
+    """Returns runs whose seeds differ by their gains over .7 alone, and the rival of .7."""
+    ours = runs({seed: [0.7 + gain] * (1 + resamples) for seed, gain in enumerate(gains)})
+    return ours, runs({seed: [0.7] * (1 + resamples) for seed in range(len(gains))})
+
+
 def test_where_seeds_differ_the_interval_tells_of_other_seeds_too():
-    ours = runs({seed: [0.7 + gain, *np.full(400, 0.7 + gain)] for seed, gain in enumerate((0.1, 0.2))})
-    d = difference(ours, runs({0: [0.7] * 401}), "auc")  # two draws of .1 and .2 have a mean of .1, .15 or .2
+    d = difference(*with_gains(0.1, 0.2), "auc")
     assert (d.lower, d.value, d.upper) == pytest.approx((0.1, 0.15, 0.2))
+
+
+@pytest.mark.parametrize("gains", [(0.1, 0.2, 0.6), (0.1, 0.2, 0.3, 0.4, 0.8)])
+def test_few_seeds_spread_their_mean_by_the_standard_error(gains):
+    d = difference(*with_gains(*gains, resamples=20_000), "auc")
+    drawn = np.random.default_rng(1).choice(gains, (20_000, len(gains) - 1)).mean(axis=1)
+    assert drawn.std() == pytest.approx(np.std(gains, ddof=1) / np.sqrt(len(gains)), rel=0.02)  # n draws would be less
+    assert (d.lower, d.upper) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.02)
+
+
+def test_encoders_that_share_their_seeds_do_not_make_them_more():
+    pair = with_gains(0.1, 0.2, 0.6)
+    one, four = pooled([pair], "auc"), pooled([pair] * 4, "auc")
+    assert (four.lower, four.value, four.upper) == pytest.approx((one.lower, one.value, one.upper))
 
 
 def test_what_users_have_in_common_cancels_in_a_pair():

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,6 +87,25 @@ def test_a_log_of_a_few_days_without_lists_has_no_requests_and_says_so(tmp_path)
     config = study_of(path, tmp_path / "data")
     with pytest.raises(DataError, match="every split has requests. Received: none of 'train'"):
         prepare(config, tmp_path / "study", tmp_path / "sources")
+
+
+def test_a_category_that_no_feature_can_be_called_like_is_named(tmp_path):
+    events, shop = log(), tmp_path / "shop"
+    shop.mkdir()
+    events.drop(columns="category").to_csv(shop / "events.csv", index=False)
+    items = events[["item_id", "category"]].drop_duplicates("item_id")
+    items.rename(columns={"category": "Sub-category"}).to_csv(shop / "items.csv", index=False)
+    with pytest.raises(DataError, match=r"lower-case identifiers. Received: \['Sub-category'\]; rename"):
+        study_of(shop, tmp_path / "data")
+
+
+def test_a_directory_is_called_by_its_name_however_it_is_reached(tmp_path, monkeypatch):
+    here = tmp_path / "shop"
+    here.mkdir()
+    log().to_csv(here / "events.csv", index=False)
+    monkeypatch.chdir(here)
+    assert study_of(Path("."), tmp_path / "data").name == "shop"
+    assert folder_of(Path(".")) == folder_of(here)
 
 
 def test_logs_of_one_name_in_two_places_have_directories_of_their_own(tmp_path):

@@ -37,7 +37,7 @@ def test_every_run_has_a_file_of_its_own():
 @pytest.mark.slow
 def test_a_cell_that_fails_is_named_and_the_others_are_kept(study_data, tmp_path):
     unknown = CELL.model_copy(update={"variant": "unheard of"})
-    with pytest.raises(MosError, match="Received: DIN: unheard of, seed 0: "):
+    with pytest.raises(MosError, match="^a model .* Received: DIN: unheard of, seed 0: .*; what is done is kept: .*$"):
         run_cells([CELL, unknown], study_data.directory, tmp_path, processes=1)
     assert [path.name for path in tmp_path.glob("*")] == [CELL.file_name]
 

@@ -1,4 +1,3 @@
-import fcntl
 from threading import Event, Thread
 
 import keras
@@ -7,6 +6,7 @@ import pytest
 
 from mos_tf.encoders import DIN
 from mos_tf.study.groupings import table_of
+from mos_tf.study.lock import locked
 from mos_tf.study.mean_pooling import MeanPooling
 from mos_tf.study.start import start_of
 from mos_tf.study.training import score_of, scores_of, train
@@ -42,8 +42,7 @@ def test_a_start_that_another_process_makes_is_waited_for(study_data):
     start_of(OURS, study_data, 3)
     path = max((study_data.directory / "starts").glob("*.keras"), key=lambda file: file.stat().st_mtime)
     found = Event()
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path):
         waiting = Thread(target=lambda: [start_of(OURS, study_data, 3), found.set()])
         waiting.start()
         assert not found.wait(timeout=2)

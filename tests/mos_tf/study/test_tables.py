@@ -58,6 +58,7 @@ def test_rows_are_compared_that_count_alike_and_our_default_with_every_plain_enc
         "MoS + counts − MoS + counts, random themes",
         "MoS + affinity − plain",
         "MoS + affinity − plain + counts",
+        "MoS + counts, random themes − plain + counts",
     ]
 
 
