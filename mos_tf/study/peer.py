@@ -1,6 +1,7 @@
 """`Peer`: what a user would otherwise take, as one run of it. Imports nothing heavy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -33,9 +34,9 @@ class Scored(NamedTuple):
     Attributes:
         validation: scores of the validation candidates, float [M].
         test: scores of the test candidates, float [M].
-        step_seconds: of every training step, where it has steps to be compared with those of rankers.
+        price: what it costs, as far as it is a ranker or has steps to be compared with those of rankers.
     """
 
     validation: np.ndarray
     test: np.ndarray
-    step_seconds: Sequence[float] = ()
+    price: Mapping[str, float] = MappingProxyType({})

@@ -18,7 +18,7 @@ from mos_tf.study.mean_pooling import MeanPooling
 from mos_tf.study.measures import RESAMPLED, Judge
 from mos_tf.study.peer import Peer, Scored
 from mos_tf.study.popularity import popularity
-from mos_tf.study.price import step_ms
+from mos_tf.study.price import price, step_ms
 from mos_tf.study.provenance import made_by
 from mos_tf.study.requests import Requests
 from mos_tf.study.tabular import gradient_boosting, logistic_regression
@@ -32,7 +32,7 @@ class Method:
 
     Args:
         scores: (data, seed, trial) → scores of the validation and of the test candidates, float [M] each, and perhaps
-            the seconds of its steps (`Scored`).
+            what it costs (`Scored`).
         by_chance: whether a seed makes a difference; else one run is enough.
         package: what must be installed for it.
         extra: of `mos-tf`, what installs the package.
@@ -55,8 +55,9 @@ class Method:
 def mean_pooled_network(data: StudyData, seed: int, trial: int) -> Scored:
     """Returns probabilities of the validation and test candidates from the ranker without attention or recurrence."""
     ranker, seconds = train(Variant("own", None), MeanPooling, data, seed, trial)
-    validation, test = scores_of(score_of(ranker, data.test), data.validation, data.test)
-    return Scored(validation, test, seconds)
+    score = score_of(ranker, data.test)
+    validation, test = scores_of(score, data.validation, data.test)
+    return Scored(validation, test, {**price(ranker, score, data.test), "step_ms": step_ms(seconds)})
 
 
 def true_probabilities(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +100,7 @@ def run_peer(peer: Peer, data: StudyData, directory: Path) -> None:
     keras.backend.clear_session()
     keras.utils.set_random_seed(peer.seed)
     method = PEERS[peer.name]
-    validation, test, step_seconds = Scored(*method.scores(data, peer.seed, peer.trial))
+    validation, test, costs = Scored(*method.scores(data, peer.seed, peer.trial))
     result = {
         "encoder": "",
         "variant": peer.name,
@@ -108,7 +109,7 @@ def run_peer(peer: Peer, data: StudyData, directory: Path) -> None:
         "validation": _metrics(data.validation, validation, method.probabilities),
         "test": _metrics(data.test, test, method.probabilities),
         "resampled": Judge(data.test).resampled(test),
-        "price": {"step_ms": step_ms(step_seconds)} if step_seconds else {},
+        "price": dict(costs),
         "seconds": round(core_seconds() - started, 1),
         "made_by": made_by(),
     }

@@ -11,11 +11,12 @@ from mos_tf.errors import MosError
 from mos_tf.study.data import StudyData
 from mos_tf.study.fuxictr.job import Job
 from mos_tf.study.peer import Scored
+from mos_tf.study.price import step_ms
 from mos_tf.study.training import TRANSACT_EVENTS
 
 
 def fuxictr(model: str, data: StudyData, seed: int, trial: int) -> Scored:
-    """Returns the scores of one of FuxiCTR's models and the seconds of its steps.
+    """Returns the scores of one of FuxiCTR's models and the time of its steps.
 
     It sees what the plain encoder of that name sees: ids of events and candidates, and numeric features of candidates.
 
@@ -51,4 +52,4 @@ def fuxictr(model: str, data: StudyData, seed: int, trial: int) -> Scored:
                 'pip install "mos-tf[fuxictr]"'
             )
         with np.load(job.out, allow_pickle=False) as scores:
-            return Scored(scores["validation"], scores["test"], scores["step_seconds"].tolist())
+            return Scored(scores["validation"], scores["test"], {"step_ms": step_ms(scores["step_seconds"])})

@@ -44,7 +44,7 @@ def test_a_process_is_told_what_the_plain_encoder_sees(study_data, monkeypatch):
     assert command == [sys.executable, "-m", "mos_tf.study.fuxictr.training"]
     assert job.num_ids == {name: study_data.num_ids[name] for name in ("item_id", "category")}
     assert (job.model, job.seed, job.trial, job.max_events, job.numbers) == ("TransAct", 3, 1, TRANSACT_EVENTS, [])
-    assert scored.test.tolist() == [1, 1, 1] and scored.step_seconds == [0.5]
+    assert scored.test.tolist() == [1, 1, 1] and scored.price == {"step_ms": 500.0}
 
 
 @pytest.mark.fuxictr
