@@ -191,7 +191,7 @@ def _compare(
     from mos_tf.study.quality import run_study
     from mos_tf.study.tables import difference_table, grid_of
 
-    left_out = plan.left_out(full)
+    left_out = plan.left_out(full, config)
     for what in left_out:
         _print(f"left out: {what}")
     config, directory = plan.limited(config), directory / config.folder

@@ -81,12 +81,14 @@ class Plan:
             )
         return replace(self, encoders=tuple(encoders))
 
-    def left_out(self, full: "Plan") -> list[str]:
-        """Says in words what a larger plan has that this one has not."""
+    def left_out(self, full: "Plan", config: StudyConfig) -> list[str]:
+        """Says in words what a study has by a larger plan that it has not by this one."""
+        peers = [name for name in full.peers if config.peers is None or name in config.peers]
+        rows = [name for name in full.seeds_of if config.rows is None or name in config.rows or name not in VARIANTS]
         missing = [
             ("encoders", [name for name in full.encoders if name not in self.encoders]),
-            ("peers", [name for name in full.peers if name not in self.peers]),
-            ("rows", [name for name in full.seeds_of if name not in self.seeds_of]),
+            ("peers", [name for name in peers if name not in self.peers]),
+            ("rows", [name for name in rows if name not in self.seeds_of]),
         ]
         told = [f"{what}: {'; '.join(names)}" for what, names in missing if names]
         if (seeds := max(self.seeds_of.values())) < (most := max(full.seeds_of.values())):
@@ -99,7 +101,7 @@ class Plan:
                 f"size: {self.steps or 'all'} steps, {self.max_users or 'all'} users, {requests} requests at most"
             )
         absent: dict[str, list[str]] = {}
-        for name in full.peers:
+        for name in peers:
             if (package := PEERS[name].package) and not is_installed(package):
                 absent.setdefault(PEERS[name].extra, []).append(name)
         told += [f'not installed: {"; ".join(names)}: pip install "mos-tf[{extra}]"' for extra, names in absent.items()]

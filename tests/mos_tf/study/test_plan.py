@@ -36,6 +36,9 @@ def test_a_study_names_rows_that_there_are(name):
     assert set(config.once) <= set(config.rows) <= set(VARIANTS)
 
 
+EVERYTHING = named("generated-hopping").model_copy(update={"rows": None})
+
+
 @pytest.fixture
 def everything_installed(monkeypatch):
     monkeypatch.setattr("mos_tf.study.plan.is_installed", lambda package: True)
@@ -44,20 +47,27 @@ def everything_installed(monkeypatch):
 @pytest.mark.usefixtures("everything_installed")
 def test_a_smaller_plan_says_what_it_leaves_out():
     full, small = PLANS[Preset.NIGHT], PLANS[Preset.MINUTES]
-    told = small.left_out(full)
+    told = small.left_out(full, EVERYTHING)
     assert told[0] == f"encoders: {'; '.join(e for e in ENCODERS_OF_THE_TABLES if e not in small.encoders)}"
     assert all(row in told[2] for row in full.seeds_of if row not in small.seeds_of)
     assert all(peer in told[1] for peer in full.peers if peer not in small.peers)
     assert told[5] == "size: 100 steps, 2500 users, 6400 train 1000 eval 3000 test requests at most"
-    assert full.left_out(full) == []
+    assert full.left_out(full, EVERYTHING) == []
 
 
 def test_peers_that_are_not_installed_are_named_with_what_installs_them(monkeypatch):
     monkeypatch.setattr("mos_tf.study.plan.is_installed", lambda package: package != "fuxictr")
     full = PLANS[Preset.NIGHT]
-    assert full.left_out(full) == [
+    assert full.left_out(full, EVERYTHING) == [
         'not installed: FuxiCTR: DIN; FuxiCTR: SDIM; FuxiCTR: TWIN; FuxiCTR: TransAct: pip install "mos-tf[fuxictr]"'
     ]
+
+
+@pytest.mark.usefixtures("everything_installed")
+def test_what_a_study_has_in_no_plan_is_not_told_as_left_out():
+    study = EVERYTHING.model_copy(update={"rows": ("plain", "MoS + affinity"), "peers": ("popularity",)})
+    told = PLANS[Preset.MINUTES].left_out(PLANS[Preset.NIGHT], study)
+    assert "rows: plain" in told and not any(line.startswith("peers: ") for line in told)
 
 
 def test_limits_never_make_a_study_larger():
@@ -77,7 +87,7 @@ def test_a_plan_of_some_encoders_leaves_the_others_out():
     full = PLANS[Preset.NIGHT]
     some = full.only(["TWIN"])
     assert some.encoders == ("TWIN",) and some.seeds_of == full.seeds_of
-    assert some.left_out(full) == ["encoders: SDIM; TransAct; Mamba4Rec"]
+    assert some.left_out(full, EVERYTHING) == ["encoders: SDIM; TransAct; Mamba4Rec"]
 
 
 def test_an_encoder_that_a_plan_has_not_is_named():
