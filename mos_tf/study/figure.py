@@ -28,6 +28,9 @@ def trade_off(grid: Grid, title: str) -> Chart:
     told = []
     for plain, line in zip(kinds, panels, strict=True):
         for encoder, axes in zip(encoders, line, strict=True):
+            if not _compared(grid[encoder], plain):
+                axes.set_visible(False)
+                continue
             axes.axhline(0, color=QUIET, linewidth=1)
             (plain_encoder,) = axes.plot(1, 0, "|", color=INK, markersize=9)
             shown.setdefault("plain", plain_encoder)
@@ -35,8 +38,7 @@ def trade_off(grid: Grid, title: str) -> Chart:
             axes.set_title(f"{encoder}, {_KINDS[plain]}", fontsize=10)
             axes.margins(x=0.2, y=0.15)
             bare(axes, grid="y")
-            if plain in grid[encoder]:
-                told += _draw(axes, encoder, plain, grid[encoder], shown)
+            told += _draw(axes, encoder, plain, grid[encoder], shown)
         line[0].set_ylabel("AUC gained")
     figure.suptitle(title, color=INK)
     for axes in panels[-1]:
@@ -49,9 +51,8 @@ def _draw(
     axes: Any, encoder: str, plain: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], shown: dict[str, Any]
 ) -> list[str]:
     base, told = rows[plain], []
-    for row, runs in rows.items():
-        if row == plain or known(row) != known(plain):
-            continue
+    for row in _compared(rows, plain):
+        runs = rows[row]
         gain = difference(runs_of(runs), runs_of(base), "auc")
         price = runs[0]["price"]["multiply_adds"] / base[0]["price"]["multiply_adds"]
         name = row.replace(known(row), "") if known(row) else row
@@ -64,3 +65,8 @@ def _draw(
         shown.setdefault(name, drawn)
         told.append(f"{encoder} {row} {gain.value:+.4f}")
     return told
+
+
+def _compared(rows: Mapping[str, Any], plain: str) -> list[str]:
+    """Returns the rows that know as much as a plain one, if that is there."""
+    return [row for row in rows if row != plain and known(row) == known(plain)] if plain in rows else []

@@ -13,9 +13,9 @@ def chart():
     return trade_off(grid_of(ROWS), "A log")
 
 
-def test_every_encoder_has_a_panel_with_affinity_and_one_without(chart):
-    titles = [axes.get_title(loc="left") for axes in chart.figure.axes]
-    assert titles == ["SDIM, no affinity", "TWIN, no affinity", "SDIM, with affinity", "TWIN, with affinity"]
+def test_every_encoder_has_a_panel_with_affinity_and_one_without_where_there_is_something_to_show(chart):
+    titles = [axes.get_title(loc="left") for axes in chart.figure.axes if axes.get_visible()]
+    assert titles == ["SDIM, no affinity", "SDIM, with affinity", "TWIN, with affinity"]
 
 
 def test_the_legend_names_each_row_once_though_encoders_share_it(chart):
