@@ -15,9 +15,16 @@ LOG_SAMPLING_PROBABILITY = "log_sampling_probability"
 HISTORY = "history_"
 CANDIDATE = "candidate_"
 
+_RESERVED = frozenset({ITEM_ID, TIMESTAMP, USER_ID, REQUEST_TIME, LABEL})
+
 Role = Literal["user", "history", "candidate", "context", "label"]
 DType = Literal["string", "int64", "float32"]
 Kind = Literal["categorical", "numeric", "tags", "vector"]  # the last two only in an item table
+
+
+def is_feature_name(name: str) -> bool:
+    """Whether a feature may be called so: a lower-case identifier that is no column of every log."""
+    return name.isidentifier() and name == name.lower() and name not in _RESERVED
 
 
 class Feature(BaseModel):
@@ -49,10 +56,9 @@ class Feature(BaseModel):
     @field_validator("name")
     @classmethod
     def _is_a_free_identifier(cls, name: str) -> str:
-        reserved = {ITEM_ID, TIMESTAMP, USER_ID, REQUEST_TIME, LABEL}
-        if not name.isidentifier() or name != name.lower() or name in reserved:
+        if not is_feature_name(name):
             raise ValueError(
-                f"a feature name is a lower-case identifier other than {sorted(reserved)}. Received: name={name!r}"
+                f"a feature name is a lower-case identifier other than {sorted(_RESERVED)}. Received: name={name!r}"
             )
         return name
 

@@ -10,7 +10,7 @@ from mos_tf.datasets.adapters.adapt import adapt
 from mos_tf.datasets.config import RequestConfig, Split, SplitTimes
 from mos_tf.datasets.files import find_table
 from mos_tf.errors import DataError
-from mos_tf.features import ITEM_ID, TIMESTAMP, Feature, FeatureSpec
+from mos_tf.features import ITEM_ID, TIMESTAMP, Feature, FeatureSpec, is_feature_name
 from mos_tf.insight.targets import CATEGORY_LIKE
 from mos_tf.layers.affinity import SECONDS_PER_DAY
 from mos_tf.study.config import Directory, StudyConfig
@@ -85,7 +85,7 @@ def _categories(items: Path) -> dict[str, int]:
     """Returns how many values each category-like column of the items has."""
     table = pq.read_table(items)
     names = [name for name in table.column_names if name.endswith(CATEGORY_LIKE)]
-    if unfit := [name for name in names if not name.isidentifier() or name != name.lower()]:
+    if unfit := [name for name in names if not is_feature_name(name)]:
         raise DataError(
             "category-like columns are features, whose names are lower-case identifiers. "
             f"Received: {unfit}; rename them"

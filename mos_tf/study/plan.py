@@ -84,7 +84,7 @@ class Plan:
     def left_out(self, full: "Plan", config: StudyConfig) -> list[str]:
         """Says in words what a study has by a larger plan that it has not by this one."""
         peers = [name for name in full.peers if config.peers is None or name in config.peers]
-        rows = [name for name in full.seeds_of if config.rows is None or name in config.rows or name not in VARIANTS]
+        rows = [name for name in full.seeds_of if wants_row(config, name)]
         missing = [
             ("encoders", [name for name in full.encoders if name not in self.encoders]),
             ("peers", [name for name in peers if name not in self.peers]),
@@ -106,6 +106,11 @@ class Plan:
                 absent.setdefault(PEERS[name].extra, []).append(name)
         told += [f'not installed: {"; ".join(names)}: pip install "mos-tf[{extra}]"' for extra, names in absent.items()]
         return told
+
+
+def wants_row(config: StudyConfig, row: str) -> bool:
+    """Whether a row is one that the study names; ablations are not for it to choose."""
+    return config.rows is None or row in config.rows or row not in VARIANTS
 
 
 _SMALL = ("plain + affinity", "MoS + affinity", "capacity control + affinity", "MoS + affinity, random themes")

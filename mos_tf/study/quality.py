@@ -11,9 +11,9 @@ from mos_tf.study.config import StudyConfig
 from mos_tf.study.data import StudyData, prepare
 from mos_tf.study.peer import Peer
 from mos_tf.study.peers import PEERS
-from mos_tf.study.plan import Plan
+from mos_tf.study.plan import Plan, wants_row
 from mos_tf.study.run import Job, best_trial, run_cells
-from mos_tf.study.variants import ROWS, VARIANTS
+from mos_tf.study.variants import ROWS
 
 SOURCES = Path("build/data")
 
@@ -87,7 +87,7 @@ def has_peer(data: StudyData, name: str) -> bool:
 
 def has_row(data: StudyData, row: str) -> bool:
     """Whether the study wants a row of the tables, and the items have what a row groups by, and enough of it."""
-    if data.config.rows is not None and row in VARIANTS and row not in data.config.rows:
+    if not wants_row(data.config, row):
         return False
     variant = ROWS[row]
     if (
