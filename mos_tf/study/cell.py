@@ -27,8 +27,13 @@ class Cell(BaseModel):
 
     @property
     def title(self) -> str:
-        """What is said of it."""
+        """The row of the tables."""
         return f"{self.encoder}: {self.variant}"
+
+    @property
+    def run_name(self) -> str:
+        """What is said of it as it runs."""
+        return f"{self.title}, seed {self.seed}"
 
     @property
     def file_name(self) -> str:

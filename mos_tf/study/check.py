@@ -62,10 +62,10 @@ def check_study() -> StudyConfig:
 def measure(processes: int) -> Values:
     """Makes the log, trains and judges every row anew."""
     with tempfile.TemporaryDirectory() as beside:
-        results, _ = run_study(check_study(), PLAN, Path(beside) / "study", processes, Path(beside) / "logs")
+        ran = run_study(check_study(), PLAN, Path(beside) / "study", processes, Path(beside) / "logs")
     return {
         title(result["encoder"], result["variant"]): {metric: result["test"][metric] for metric in TOLERANCES}
-        for result in results
+        for result in ran.results
     }
 
 

@@ -1,7 +1,7 @@
 """Whether committed results hold together: their pages and differences follow from the cells that they keep."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 from mos_tf.errors import DataError
 from mos_tf.study import ablations, tables
 from mos_tf.study.archive import read_archive
-from mos_tf.study.cell import Cell
+from mos_tf.study.cell import Cell, Result
 from mos_tf.study.config import StudyConfig
 from mos_tf.study.measures import RESAMPLED
 from mos_tf.study.peer import Peer
 from mos_tf.study.report import ABLATIONS, Differences, differences_of
 from mos_tf.study.routing_figures import Figure
 from mos_tf.study.routing_report import routing_table
+from mos_tf.study.timing import timed
 
 
 def check_results(directory: Path) -> list[Path]:
@@ -49,7 +50,9 @@ def _problem(content: Mapping[str, Any], path: Path) -> str | None:
     elif "cells" in content:
         config = StudyConfig.model_validate(content["study"])
         kept = read_archive(path.with_name(f"{config.name}.zip"), config.fingerprint)
-        if strange := next((cell for cell in content["cells"] if not _is_kept(cell, kept)), None):
+        if any(timing not in kept.values() for timing in content["timings"]):
+            return "a timing is not what was kept"
+        if strange := next((cell for cell in content["cells"] if not _is_kept(cell, kept, content["timings"])), None):
             row = tables.title(strange["encoder"], strange["variant"])
             return f"{row}, seed {strange['seed']}, is not what was kept"
         grid = tables.grid_of({**cell, "resampled": kept[_file_name(cell)]["resampled"]} for cell in content["cells"])
@@ -71,11 +74,12 @@ def _file_name(cell: Mapping[str, Any]) -> str:
     return Cell(encoder=cell["encoder"], variant=cell["variant"], **run).file_name
 
 
-def _is_kept(cell: Mapping[str, Any], kept: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether an archive has a cell with all that is told of it, but for what is derived: the speed."""
-    found = kept.get(_file_name(cell), {})
-    told = {**cell, "price": {name: value for name, value in cell["price"].items() if name != "examples_a_second"}}
-    return told == {name: value for name, value in found.items() if name != "resampled"}
+def _is_kept(cell: Mapping[str, Any], kept: Mapping[str, Result], timings: Sequence[Result]) -> bool:
+    """Whether an archive has a cell with all that is told of it, or it follows: the times of its row."""
+    if not (found := kept.get(_file_name(cell))):
+        return False
+    (expected,) = timed([found], timings)
+    return cell == {name: value for name, value in expected.items() if name != "resampled"}
 
 
 def _differing(told: Differences, found: Differences) -> str | None:

@@ -197,11 +197,10 @@ def _compare(
     config, directory = plan.limited(config), directory / config.folder
     if cells:
         take_cells(cells, directory / config.fingerprint)
-    results, seconds = run_study(config, plan, directory, processes)
+    ran = run_study(config, plan, directory, processes)
     archive = write_archive(directory / config.fingerprint, directory / f"{config.name}.zip")
-    told = {"command": _command(), "seconds": seconds, "left_out": left_out}
-    _print_written([*write(config, results, directory, **told), archive])
-    _print(difference_table(comparisons(grid_of(results))))
+    _print_written([*write(config, ran, directory, command=_command(), left_out=left_out), archive])
+    _print(difference_table(comparisons(grid_of(ran.results))))
 
 
 def _command() -> str:

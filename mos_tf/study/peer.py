@@ -19,8 +19,13 @@ class Peer(BaseModel):
 
     @property
     def title(self) -> str:
-        """What is said of it."""
+        """The row of the tables."""
         return self.name
+
+    @property
+    def run_name(self) -> str:
+        """What is said of it as it runs."""
+        return f"{self.title}, seed {self.seed}"
 
     @property
     def file_name(self) -> str:

@@ -18,7 +18,7 @@ from mos_tf.study.mean_pooling import MeanPooling
 from mos_tf.study.measures import RESAMPLED, Judge
 from mos_tf.study.peer import Peer, Scored
 from mos_tf.study.popularity import popularity
-from mos_tf.study.price import price, step_ms
+from mos_tf.study.price import price
 from mos_tf.study.provenance import made_by
 from mos_tf.study.requests import Requests
 from mos_tf.study.tabular import gradient_boosting, logistic_regression
@@ -54,10 +54,9 @@ class Method:
 
 def mean_pooled_network(data: StudyData, seed: int, trial: int) -> Scored:
     """Returns probabilities of the validation and test candidates from the ranker without attention or recurrence."""
-    ranker, seconds = train(Variant("own", None), MeanPooling, data, seed, trial)
-    score = score_of(ranker, data.test)
-    validation, test = scores_of(score, data.validation, data.test)
-    return Scored(validation, test, {**price(ranker, score, data.test), "step_ms": step_ms(seconds)})
+    ranker = train(Variant("own", None), MeanPooling, data, seed, trial)
+    validation, test = scores_of(score_of(ranker, data.test), data.validation, data.test)
+    return Scored(validation, test, price(ranker, data.test))
 
 
 def true_probabilities(data: StudyData, seed: int, trial: int) -> tuple[np.ndarray, np.ndarray]:

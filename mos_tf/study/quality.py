@@ -9,10 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mos_tf.study.cell import Cell, Result
 from mos_tf.study.config import StudyConfig
 from mos_tf.study.data import StudyData, prepare
+from mos_tf.study.measures import RESAMPLED
 from mos_tf.study.peer import Peer
 from mos_tf.study.peers import PEERS
 from mos_tf.study.plan import Plan, wants_row
 from mos_tf.study.run import Job, best_trial, run_cells
+from mos_tf.study.timing import Timing, timed
 from mos_tf.study.variants import ROWS
 
 SOURCES = Path("build/data")
@@ -23,15 +25,17 @@ class Ran(NamedTuple):
 
     Attributes:
         results: what the tables show: of each row one run a seed, all with the trial best on validation.
+        timings: how long each row takes, one an encoder.
         seconds: of a core, the other trials included.
     """
 
     results: list[Result]
+    timings: list[Result]
     seconds: float
 
 
 def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int, sources: Path = SOURCES) -> Ran:
-    """Runs what a plan has and a directory has not yet.
+    """Runs what a plan has and a directory has not yet: trials, seeds, and last of all, one at a time, the timings.
 
     Args:
         config: of the study, limited by the plan.
@@ -49,9 +53,11 @@ def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int, 
     rows: dict[Job, int] = {
         Peer(name=name, seed=0): number for name, number in plan.peers.items() if has_peer(data, name)
     }
+    timings: list[Job] = []
     for encoder in plan.encoders:
         kept = {row: number for row, number in plan.rows_of(encoder, config.once).items() if has_row(data, row)}
         rows |= {Cell(encoder=encoder, variant=row, seed=0): number for row, number in kept.items()}
+        timings.append(Timing(encoder=encoder, rows=tuple(kept)))
     trials = [_change(job, trial=trial) for job in rows for trial in range(plan.trials)]
     tried = _run("trials", trials, directory, processes)
     of_rows = iter(tried)
@@ -60,23 +66,14 @@ def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int, 
         best = best_trial(list(islice(of_rows, plan.trials)))
         chosen += [_change(job, seed=seed, trial=best) for seed in range(number)]
     results = _run("seeds", chosen, directory, processes)
-    seconds = dict(zip([*trials, *chosen], [result["seconds"] for result in [*tried, *results]], strict=True))
-    return Ran([_with_speed(result, data) for result in results], sum(seconds.values()))
+    times = _run("times", timings, directory, processes=1)
+    run = zip([*trials, *chosen, *timings], [*tried, *results, *times], strict=True)
+    seconds = {job: result["seconds"] for job, result in run}  # the best trial is the first seed
+    return Ran(timed(results, times), times, sum(seconds.values()))
 
 
 def _change(job: Job, **fields: int) -> Job:
     return job.model_copy(update=fields)
-
-
-def _with_speed(result: Result, data: StudyData) -> Result:
-    """Adds how many candidates a second it trains on, where it trains in steps."""
-    if "step_ms" not in result["price"]:
-        return result
-    candidates = data.config.budget.batch_size * len(data.train.labels) / len(data.train)
-    return {
-        **result,
-        "price": {**result["price"], "examples_a_second": round(1e3 * candidates / result["price"]["step_ms"])},
-    }
 
 
 def has_peer(data: StudyData, name: str) -> bool:
@@ -107,13 +104,9 @@ def _run(name: str, cells: list[Job], directory: Path, processes: int) -> list[R
         task = progress.add_task(name, total=len(cells), completed=done)
 
         def told(cell: Job, result: Result) -> None:
-            test = result["test"]
-            progress.console.print(
-                f"{cell.title}, seed {cell.seed}: AUC {test['auc']:.4f}, GAUC {test['gauc']:.4f}, "
-                f"{result['seconds']:.0f} s",
-                highlight=False,
-                soft_wrap=True,
-            )
+            reached = [f"{name.upper()} {result['test'][name]:.4f}, " for name in RESAMPLED if "test" in result]
+            line = f"{cell.run_name}: {''.join(reached)}{result['seconds']:.0f} s"
+            progress.console.print(line, highlight=False, soft_wrap=True)
             progress.advance(task)
 
         return run_cells(cells, directory / "data", directory / "cells", processes=processes, told=told)

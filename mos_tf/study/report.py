@@ -12,8 +12,8 @@ from mos_tf.study.differences import pooled
 from mos_tf.study.figure import trade_off
 from mos_tf.study.measures import RESAMPLED, RESAMPLES
 from mos_tf.study.provenance import made_by, versions
+from mos_tf.study.quality import Ran
 
-Results = Sequence[Mapping[str, Any]]
 Differences = Sequence[Mapping[str, Any]]
 Maker = Mapping[str, str | int | None]  # see `made_by`
 
@@ -21,39 +21,34 @@ _COMMIT = 12  # digits of a commit that a page shows
 ABLATIONS = "-ablations"  # how the names of their pages end
 
 
-def write_report(
-    config: StudyConfig, results: Results, out: Path, *, command: str, seconds: float, left_out: Sequence[str]
-) -> list[Path]:
+def write_report(config: StudyConfig, ran: Ran, out: Path, *, command: str, left_out: Sequence[str]) -> list[Path]:
     """Writes `<study>.json`, `<study>.md` and `<study>.png` and returns their paths.
 
     Args:
         config: of the study.
-        results: of its cells.
+        ran: what it found.
         out: directory.
         command: how to repeat it.
-        seconds: of a core, for all that was trained.
         left_out: what the budget did not pay for, in words.
     """
-    grid = tables.grid_of(results)
-    provenance = provenance_of(command, seconds, left_out, _makers(results))
+    grid = tables.grid_of(ran.results)
+    provenance = provenance_of(command, ran.seconds, left_out, _makers(ran))
     chart = trade_off(grid, config.title)
     picture = out / f"{config.name}.png"
     page = _page(config.title, grid, tables.comparisons(grid), provenance) + f"![{chart.alt}]({picture.name})\n"
-    content = _content(config, results, tables.comparisons(grid), provenance)
+    content = _content(config, ran, tables.comparisons(grid), provenance)
     paths = write_pages(out / config.name, content, page)
     chart.png(picture, dpi=110)
     return [*paths, picture]
 
 
-def write_ablations(
-    config: StudyConfig, results: Results, out: Path, *, command: str, seconds: float, left_out: Sequence[str]
-) -> list[Path]:
+def write_ablations(config: StudyConfig, ran: Ran, out: Path, *, command: str, left_out: Sequence[str]) -> list[Path]:
     """Writes `<study>-ablations.json` and `<study>-ablations.md` and returns their paths; see `write_report`."""
-    grid = tables.grid_of(results)
+    grid = tables.grid_of(ran.results)
     compared = ablations.comparisons(grid)
-    provenance = provenance_of(command, seconds, left_out, _makers(results))
+    provenance = provenance_of(command, ran.seconds, left_out, _makers(ran))
     page = _page(f"{config.title}: one change at a time", grid, compared, provenance)
-    return write_pages(out / f"{config.name}{ABLATIONS}", _content(config, results, compared, provenance), page)
+    return write_pages(out / f"{config.name}{ABLATIONS}", _content(config, ran, compared, provenance), page)
 
 
 def write_pages(path: Path, content: Mapping[str, Any], page: str) -> list[Path]:
@@ -109,7 +104,8 @@ def _page(title: str, grid: tables.Grid, compared: Sequence[tables.Comparison], 
         f"{heading(title, provenance)}"
         f"## Quality and price\n\n"
         "Test requests; mean ± standard deviation over seeds. Multiply-adds of a request with all its candidates. "
-        "Milliseconds were taken as each cell was trained, beside others and on any day: an order of magnitude.\n\n"
+        "Milliseconds are medians, in one thread; the rows of an encoder took the same batches in turns, so that their "
+        "ratios hold. Those of peers were taken as they were trained: an order of magnitude.\n\n"
         f"{tables.quality_table(grid)}\n"
         f"## Differences\n\n"
         f"Paired by seed; in brackets the 95 % interval over users and seeds ({RESAMPLES} resamples), of rows with one "
@@ -119,17 +115,19 @@ def _page(title: str, grid: tables.Grid, compared: Sequence[tables.Comparison], 
 
 
 def _content(
-    config: StudyConfig, results: Results, compared: Sequence[tables.Comparison], provenance: Mapping[str, Any]
+    config: StudyConfig, ran: Ran, compared: Sequence[tables.Comparison], provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
-    cells = [{key: value for key, value in result.items() if key != "resampled"} for result in results]
+    cells = [{key: value for key, value in result.items() if key != "resampled"} for result in ran.results]
     return {
         **provenance,
         "study": config.model_dump(mode="json"),
         "differences": differences_of(compared),
         "cells": cells,
+        "timings": ran.timings,
     }
 
 
-def _makers(results: Results) -> list[Maker]:
+def _makers(ran: Ran) -> list[Maker]:
     """Returns what made the results, each maker once."""
-    return [json.loads(maker) for maker in dict.fromkeys(json.dumps(result["made_by"]) for result in results)]
+    made = [*ran.results, *ran.timings]
+    return [json.loads(maker) for maker in dict.fromkeys(json.dumps(result["made_by"]) for result in made)]

@@ -10,8 +10,9 @@ from mos_tf.errors import MosError
 from mos_tf.study import worker
 from mos_tf.study.cell import Cell, Result, read_result
 from mos_tf.study.peer import Peer
+from mos_tf.study.timing import Timing
 
-Job = Cell | Peer
+Job = Cell | Peer | Timing
 Told = Callable[[Job, Result], None]
 
 _CELLS_PER_PROCESS = 6  # what TensorFlow keeps of models that are gone adds up
@@ -30,7 +31,7 @@ def run_cells(
     the cell, its data, the code and the machine; `made_by` tells of both.
 
     Args:
-        cells: to run, and peers.
+        cells: to run, peers, and rows to be timed.
         data_dir: written by `prepare`.
         results_dir: gets one JSON a cell.
         processes: at a time.
@@ -77,9 +78,8 @@ def _work_off(waiting: deque[Job], data_dir: Path, results_dir: Path, told: Told
                 except Exception as error:
                     waiting.clear()
                     raise CellError(
-                        f"a model could not be trained. Received: {cell.title}, seed {cell.seed}: "
-                        f"{' '.join(str(error).split())}; what is done is kept: run the command again, with fewer "
-                        "processes where memory ran out"
+                        f"a model could not be trained. Received: {cell.run_name}: {' '.join(str(error).split())}; "
+                        "what is done is kept: run the command again, with fewer processes where memory ran out"
                     ) from error
                 if told:
                     told(cell, read_result(results_dir / cell.file_name))

@@ -16,7 +16,7 @@ from mos_tf.study.cell import Cell, core_seconds, write_result
 from mos_tf.study.config import Budget
 from mos_tf.study.data import StudyData
 from mos_tf.study.measures import Judge
-from mos_tf.study.price import Score, StepTimes, price, step_ms
+from mos_tf.study.price import price
 from mos_tf.study.provenance import made_by
 from mos_tf.study.requests import Requests
 from mos_tf.study.start import start_of
@@ -33,6 +33,8 @@ ENCODERS: dict[str, Callable[[], SequenceEncoder]] = {
 }
 _SCORED = 256  # requests a batch
 
+Score = Callable[[dict], tf.Tensor]  # features of a batch → probabilities of the flat candidates
+
 
 def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     """Trains and judges one model and writes the cell's JSON, beside first and then renamed.
@@ -42,16 +44,15 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     """
     started = core_seconds()
     keras.backend.clear_session()
-    ranker, step_seconds = train(ROWS[cell.variant], ENCODERS[cell.encoder], data, cell.seed, cell.trial)
-    score = score_of(ranker, data.test)
-    validation, test = scores_of(score, data.validation, data.test)
+    ranker = train(ROWS[cell.variant], ENCODERS[cell.encoder], data, cell.seed, cell.trial)
+    validation, test = scores_of(score_of(ranker, data.test), data.validation, data.test)
     result = {
         **cell.model_dump(),
         "learning_rate": learning_rate_of(ROWS[cell.variant], data.config.budget, cell.trial),
         "validation": Judge(data.validation).metrics(validation),
         "test": Judge(data.test).metrics(test),
         "resampled": Judge(data.test).resampled(test),
-        "price": {**price(ranker, score, data.test), "step_ms": step_ms(step_seconds)},
+        "price": price(ranker, data.test),
         "seconds": round(core_seconds() - started, 1),
         "made_by": made_by(),
     }
@@ -63,15 +64,21 @@ def learning_rate_of(variant: Variant, budget: Budget, trial: int) -> float:
     return (budget.scratch_learning_rates if variant.affinity == "none" else budget.learning_rates)[trial]
 
 
-def train(
-    variant: Variant, encoder: Callable[[], SequenceEncoder], data: StudyData, seed: int, trial: int
-) -> tuple[SequenceRanker, list[float]]:
-    """Trains a new ranker on the budget of the study and returns it with the seconds of every step."""
-    budget, steps = data.config.budget, StepTimes()
+def begun(variant: Variant, encoder: Callable[[], SequenceEncoder], data: StudyData, seed: int) -> SequenceRanker:
+    """Returns a new ranker that knows what a training starts from."""
     start = start_of(variant, data, seed)
     keras.utils.set_random_seed(seed)  # whether the start was there already makes no difference
     ranker = variant.make(data, encoder, seed)
     take_over(ranker, start)
+    return ranker
+
+
+def train(
+    variant: Variant, encoder: Callable[[], SequenceEncoder], data: StudyData, seed: int, trial: int
+) -> SequenceRanker:
+    """Trains a new ranker on the budget of the study and returns it."""
+    budget = data.config.budget
+    ranker = begun(variant, encoder, data, seed)
     fit_best(
         ranker,
         data.train.batches(budget.batch_size, shuffled_by=seed).repeat(),
@@ -79,9 +86,8 @@ def train(
         steps=budget.steps,
         validations=budget.validations,
         learning_rate=learning_rate_of(variant, budget, trial),
-        callbacks=[steps],
     )
-    return ranker, steps.seconds
+    return ranker
 
 
 def score_of(ranker: SequenceRanker, requests: Requests) -> Score:

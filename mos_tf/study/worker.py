@@ -8,6 +8,7 @@ from typing import Any
 from mos_tf.quiet import quiet_imports
 from mos_tf.study.cell import Cell
 from mos_tf.study.peer import Peer
+from mos_tf.study.timing import Timing
 
 _STATE: dict[str, Any] = {}
 
@@ -25,13 +26,17 @@ def begin(data_dir: Path) -> None:
     _STATE["data"] = StudyData(data_dir)
 
 
-def run(job: Cell | Peer, results_dir: Path) -> None:
-    """Trains and judges the model of a cell, or a peer."""
+def run(job: Cell | Peer | Timing, results_dir: Path) -> None:
+    """Trains and judges the model of a cell, or a peer, or times rows."""
     from mos_tf.study.peers import run_peer
+    from mos_tf.study.speed import run_timing
     from mos_tf.study.training import run_cell
 
     with contextlib.redirect_stdout(io.StringIO()):  # what adapting says of itself a hundred times
-        if isinstance(job, Peer):
-            run_peer(job, _STATE["data"], results_dir)
-        else:
-            run_cell(job, _STATE["data"], results_dir)
+        match job:
+            case Cell():
+                run_cell(job, _STATE["data"], results_dir)
+            case Peer():
+                run_peer(job, _STATE["data"], results_dir)
+            case Timing():
+                run_timing(job, _STATE["data"], results_dir)

@@ -6,7 +6,7 @@ from mos_tf.study.ablations import FURTHER, WHOLE, comparisons
 from mos_tf.study.cell import Cell
 from mos_tf.study.config import named
 from mos_tf.study.plan import ABLATION_PLANS, PLANS, Preset
-from mos_tf.study.quality import has_row
+from mos_tf.study.quality import Ran, has_row
 from mos_tf.study.report import write_ablations
 from mos_tf.study.tables import difference_table, grid_of
 from mos_tf.study.training import run_cell
@@ -76,8 +76,8 @@ def test_rows_of_the_tables_are_for_the_study_to_choose_and_ablations_are_not(st
 
 def test_a_report_of_ablations_lies_beside_that_of_the_tables(tmp_path):
     config = named("generated-hopping")
-    told = {"command": "mos bench ablations", "seconds": 9.0, "left_out": ["seeds: 2 of 3"]}
-    paths = write_ablations(config, RESULTS, tmp_path, **told)
+    told = {"command": "mos bench ablations", "left_out": ["seeds: 2 of 3"]}
+    paths = write_ablations(config, Ran(RESULTS, [], seconds=9.0), tmp_path, **told)
     assert [path.name for path in paths] == ["generated-hopping-ablations.json", "generated-hopping-ablations.md"]
     page, content = paths[1].read_text(), json.loads(paths[0].read_text())
     assert page.startswith(f"# {config.title}: one change at a time\n") and "- left out: seeds: 2 of 3\n" in page

@@ -8,9 +8,11 @@ from mos_tf.study.archive import write_archive
 from mos_tf.study.cell import write_result
 from mos_tf.study.check_results import _file_name, check_results
 from mos_tf.study.config import named
+from mos_tf.study.quality import Ran
 from mos_tf.study.report import write_ablations, write_report
 from mos_tf.study.routing_figures import Figure
 from mos_tf.study.routing_report import write_routing
+from mos_tf.study.timing import timed
 
 
 def result(encoder, variant, seed, auc):
@@ -30,16 +32,25 @@ RESULTS = [
       (("plain + affinity", 0.7), ("8 themes", 0.71), ("MoS + affinity", 0.72)) for s in (0, 1)),
 ]  # fmt: skip
 
+TIMINGS = [
+    {"encoder": encoder, "rows": {"MoS + affinity": {"step_ms": [9.0, 7.0, 8.0], "answer_ms": [2.0, 3.0]}},
+     "candidates_a_step": 320.0, "seconds": 1.0, "made_by": RESULTS[0]["made_by"]}
+    for encoder in ("SDIM", "TWIN")
+]  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     directory, config = tmp_path_factory.mktemp("results"), named("generated-hopping")
-    told = {"command": "mos bench", "seconds": 13.0, "left_out": []}
+    told = {"command": "mos bench", "left_out": []}
+    ran = Ran(timed(RESULTS, TIMINGS), TIMINGS, seconds=13.0)
     study = directory / "cells" / config.fingerprint
     for cell in RESULTS:
         write_result(cell, study / "cells" / _file_name(cell))
-    write_report(config, RESULTS, directory / "a", **told)
-    write_ablations(config, RESULTS, directory / "a", **told)
+    for timing in TIMINGS:
+        write_result(timing, study / "cells" / f"timing~{timing['encoder']}.json")
+    write_report(config, ran, directory / "a", **told)
+    write_ablations(config, ran, directory / "a", **told)
     write_archive(study, directory / "a" / "generated-hopping.zip")
     shutil.rmtree(directory / "cells")
     figures = {("co-occurrence", 8): {"entropy": Figure((0.9, 0.8), 0.7)}}
@@ -93,6 +104,14 @@ def better_price(content):
     content["cells"][1]["price"]["multiply_adds"] = 1.0
 
 
+def quicker_step(content):
+    next(cell for cell in content["cells"] if "step_ms" in cell["price"])["price"]["step_ms"] = 1.0
+
+
+def quicker_timing(content):
+    content["timings"][1]["rows"]["MoS + affinity"]["answer_ms"][0] = 0.1
+
+
 def no_cells(content):
     del content["cells"]
 
@@ -118,6 +137,8 @@ _OF_PLAIN = "the difference of SDIM: MoS . affinity − plain . affinity is not 
             unknown_comparison,
             "the difference of TWIN: MoS . affinity − unheard of is not that",
         ),
+        ("generated-hopping.json", quicker_step, "SDIM: MoS . affinity, seed 0, is not what was kept"),
+        ("generated-hopping.json", quicker_timing, "a timing is not what was kept"),
         ("generated-hopping-ablations.json", better_price, "SDIM: plain . affinity, seed 0, is not"),
         ("generated-hopping-ablations.json", no_cells, "it holds neither cells nor routings"),
         ("generated-hopping-routing.json", better_figure, "a table of generated-hopping-routing.md is not that"),

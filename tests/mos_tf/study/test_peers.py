@@ -79,7 +79,7 @@ def test_the_mean_pooled_network_learns_on_the_study_s_budget(study_data, tmp_pa
     run_peer(Peer(name=name, seed=0), study_data, tmp_path)
     result = json.loads(next(tmp_path.iterdir()).read_text())
     assert result["test"]["auc"] > 0.65 < result["validation"]["auc"]
-    assert set(result["price"]) == {"multiply_adds", "parameters", "answer_ms", "step_ms"}
+    assert set(result["price"]) == {"multiply_adds", "parameters"}
     assert result["price"]["multiply_adds"] > 0
 
 

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -57,15 +58,21 @@ def test_a_study_gives_one_result_a_row_and_seed_and_the_same_metrics_again(stud
     rows = {"plain + affinity": 2, "MoS + affinity": 2, "MoS + affinity, hierarchy": 2}  # the last needs columns
     plan = Plan(("DIN",), rows, {"popularity": 1}, trials=1)
     config = plan.limited(study_data.config)
-    results, seconds = run_study(config, plan, tmp_path / "one", 2, sources)
-    assert seconds == pytest.approx(sum(result["seconds"] for result in results))  # one trial each: nothing beside
+    results, timings, seconds = run_study(config, plan, tmp_path / "one", 2, sources)
+    assert seconds == pytest.approx(sum(result["seconds"] for result in [*results, *timings]))  # one trial each
     expected = [("popularity", 0), *((row, seed) for row in ("plain + affinity", "MoS + affinity") for seed in (0, 1))]
     assert [(result["variant"], result["seed"]) for result in results] == expected
     ours = results[-1]
     assert ours["resampled"]["auc"][0] == ours["test"]["auc"]
     assert ours["price"]["multiply_adds"] > results[1]["price"]["multiply_adds"] > 0
     cells = tmp_path / "one" / config.fingerprint / "cells"
-    assert len(list(cells.glob("*.json"))) == 5
+    assert len(list(cells.glob("*.json"))) == 6
+    (timing,) = timings
+    assert list(timing["rows"]) == ["plain + affinity", "MoS + affinity"]
+    assert len(timing["rows"]["MoS + affinity"]["step_ms"]) == 15
+    assert ours["price"]["step_ms"] == median(timing["rows"]["MoS + affinity"]["step_ms"])
+    candidates = 16 * 5  # requests of five
+    assert ours["price"]["examples_a_second"] == pytest.approx(1e3 * candidates / ours["price"]["step_ms"], abs=1)
     again = run_cells(
         [Cell(encoder="DIN", variant="MoS + affinity", seed=1)], cells.parent / "data", tmp_path / "two", processes=1
     )

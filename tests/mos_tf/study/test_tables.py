@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mos_tf.study.config import named
+from mos_tf.study.quality import Ran
 from mos_tf.study.report import write_report
 from mos_tf.study.tables import comparisons, difference_table, grid_of, markdown, quality_table
 
@@ -14,7 +15,7 @@ def result(encoder, variant, seed, auc, multiply_adds=1e6):
         "validation": {"auc": auc, "gauc": auc},
         "test": {"auc": auc, "gauc": auc, **({"log_loss": 0.3, "calibration": 1.0} if encoder else {})},
         "resampled": {"auc": values, "gauc": values},
-        "price": {"multiply_adds": multiply_adds, "parameters": 9, "step_ms": 9.0, "answer_ms": 2.0} if encoder else {},
+        "price": {"multiply_adds": multiply_adds, "parameters": 9} if encoder else {},
         "made_by": {"commit": "4567def" if encoder == "TWIN" else "0123abc", "cpu": "a processor", "cores": 2},
     }  # fmt: skip
 
@@ -82,8 +83,8 @@ def test_peers_that_know_label_rates_are_compared_with_what_knows_them_too():
 
 def test_a_report_holds_every_number_its_page_and_its_picture(tmp_path):
     config = named("generated-hopping")
-    told = {"command": "mos bench quality", "seconds": 5400.0, "left_out": ["seeds: 2 of 5"]}
-    paths = write_report(config, RESULTS, tmp_path, **told)
+    told = {"command": "mos bench quality", "left_out": ["seeds: 2 of 5"]}
+    paths = write_report(config, Ran(RESULTS, [], seconds=5400.0), tmp_path, **told)
     assert [path.name for path in paths] == [f"{config.name}{suffix}" for suffix in (".json", ".md", ".png")]
     page = paths[1].read_text()
     assert page.startswith(
