@@ -84,11 +84,14 @@ class Plan:
     def left_out(self, full: "Plan", config: StudyConfig) -> list[str]:
         """Says in words what a study has by a larger plan that it has not by this one."""
         peers = [name for name in full.peers if config.peers is None or name in config.peers]
-        rows = [name for name in full.seeds_of if wants_row(config, name)]
+        rows, own_rows = (
+            {row: None for encoder in plan.encoders for row in plan.rows_of(encoder, config.once)}
+            for plan in (full, self)
+        )
         missing = [
             ("encoders", [name for name in full.encoders if name not in self.encoders]),
             ("peers", [name for name in peers if name not in self.peers]),
-            ("rows", [name for name in rows if name not in self.seeds_of]),
+            ("rows", [name for name in rows if wants_row(config, name) and name not in own_rows]),
         ]
         told = [f"{what}: {'; '.join(names)}" for what, names in missing if names]
         if (seeds := max(self.seeds_of.values())) < (most := max(full.seeds_of.values())):

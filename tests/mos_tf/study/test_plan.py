@@ -87,7 +87,9 @@ def test_a_plan_of_some_encoders_leaves_the_others_out():
     full = PLANS[Preset.NIGHT]
     some = full.only(["TWIN"])
     assert some.encoders == ("TWIN",) and some.seeds_of == full.seeds_of
-    assert some.left_out(full, EVERYTHING) == ["encoders: SDIM; TransAct; Mamba4Rec"]
+    of_sdim_alone = "; ".join(row for row in VARIANTS if row in ONCE)
+    assert some.left_out(full, EVERYTHING) == ["encoders: SDIM; TransAct; Mamba4Rec", f"rows: {of_sdim_alone}"]
+    assert full.only(["SDIM"]).left_out(full, EVERYTHING) == ["encoders: TWIN; TransAct; Mamba4Rec"]
 
 
 def test_an_encoder_that_a_plan_has_not_is_named():
