@@ -57,13 +57,17 @@ def _answer(score: Score, requests: Iterator) -> None:
 def _in_turns(
     calls: Mapping[str, Callable[[Iterator], Any]], batches: tf.data.Dataset, rounds: int
 ) -> dict[str, list[float]]:
-    """Returns the milliseconds of every call in every round; in a round all take the same batch."""
+    """Returns the milliseconds of every call in every round; in a round all take the same batch.
+
+    They are the processor's, which with one thread are the wall's where nothing runs beside: a core that is shared
+    halves the speed of one step and not of the next, so that medians of wall time would be of chance.
+    """
     taken: dict[str, list[float]] = {row: [] for row in calls}
     source = iter(batches.flat_map(lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(len(calls))))
     for number in range(_WARM_UP + rounds):
         for row, call in calls.items():
-            started = time.perf_counter()
+            started = time.process_time()
             call(source)
             if number >= _WARM_UP:
-                taken[row].append(round(1e3 * (time.perf_counter() - started), 3))
+                taken[row].append(round(1e3 * (time.process_time() - started), 3))
     return taken
