@@ -78,7 +78,7 @@ def ablations(
 ) -> None:
     """Change one thing at a time about a Mixture of Sequence with affinity, and say what that costs or gains.
 
-    What has been trained is not trained again, nor what `quality` has trained with the same budget.
+    What has been trained is not trained again. In minutes and an hour that goes for what `quality` has trained, too.
 
     Example: mos bench ablations generated-hopping --budget minutes
     """
