@@ -24,8 +24,8 @@ def check_results(directory: Path) -> list[Path]:
     """Returns the results found in a directory, each with what it tells checked against the cells beside it.
 
     Raises:
-        DataError: there are none; one is no JSON of a study; its cells (`<study>.zip`) are not there or other than what
-            it says of them; or its page or its differences say other than its cells.
+        DataError: there are none; one is no JSON of a study; its cells (the `.zip` of its name) are not there or other
+            than what it says of them; its page or its differences say other than its cells; or cells have no page.
     """
     paths = sorted(directory.rglob("*.json"))
     if not paths:
@@ -37,6 +37,10 @@ def check_results(directory: Path) -> list[Path]:
             problem = " ".join(f"{type(error).__name__}: {error}".split())
         if problem:
             raise DataError(f"a result follows from its cells. Received: {path}: {problem}; write it again: mos bench")
+    if untold := next(
+        (path for path in sorted(directory.rglob("*.zip")) if path.with_suffix(".json") not in paths), None
+    ):
+        raise DataError(f"cells stand beside a page of their name. Received: {untold} alone; write it again: mos bench")
     return paths
 
 
@@ -49,7 +53,7 @@ def _problem(content: Mapping[str, Any], path: Path) -> str | None:
         wanted = [routing_table(judged)]
     elif "cells" in content:
         config = StudyConfig.model_validate(content["study"])
-        kept = read_archive(path.with_name(f"{config.name}.zip"), config.fingerprint)
+        kept = read_archive(path.with_suffix(".zip"), config.fingerprint)
         if any(timing not in kept.values() for timing in content["timings"]):
             return "a timing is not what was kept"
         if strange := next((cell for cell in content["cells"] if not _is_kept(cell, kept, content["timings"])), None):

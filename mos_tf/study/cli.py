@@ -198,8 +198,8 @@ def _compare(
     if cells:
         take_cells(cells, directory / config.fingerprint)
     ran = run_study(config, plan, directory, processes)
-    archive = write_archive(directory / config.fingerprint, directory / f"{config.name}.zip")
-    _print_written([*write(config, ran, directory, command=_command(), left_out=left_out), archive])
+    pages = write(config, ran, directory, command=_command(), left_out=left_out)
+    _print_written([*pages, write_archive(directory / config.fingerprint, pages[0].with_suffix(".zip"))])
     _print(difference_table(comparisons(grid_of(ran.results))))
 
 

@@ -51,7 +51,8 @@ def written(tmp_path_factory):
         write_result(timing, study / "cells" / f"timing~{timing['encoder']}.json")
     write_report(config, ran, directory / "a", **told)
     write_ablations(config, ran, directory / "a", **told)
-    write_archive(study, directory / "a" / "generated-hopping.zip")
+    for name in ("generated-hopping", "generated-hopping-ablations"):
+        write_archive(study, directory / "a" / f"{name}.zip")
     shutil.rmtree(directory / "cells")
     figures = {("co-occurrence", 8): {"entropy": Figure((0.9, 0.8), 0.7)}}
     write_routing(config, figures, 9, directory / "b", command="mos bench routing", seconds=1.0)
@@ -166,6 +167,13 @@ def test_results_without_their_cells_are_not_believed(written, tmp_path):
     directory = changed(written, tmp_path, "generated-hopping.json", lambda content: None)
     next(directory.rglob("generated-hopping.zip")).unlink()
     with pytest.raises(DataError, match="cells are read from the .zip of a study"):
+        check_results(directory)
+
+
+def test_cells_without_their_page_are_found(written, tmp_path):
+    directory = changed(written, tmp_path, "generated-hopping.json", lambda content: None)
+    next(directory.rglob("generated-hopping.json")).unlink()
+    with pytest.raises(DataError, match="a page of their name. Received: .*generated-hopping.zip"):
         check_results(directory)
 
 
