@@ -27,22 +27,26 @@ class Judge:
     requests: Requests
 
     def metrics(self, scores: np.ndarray) -> dict[str, float]:
-        """Returns AUC, GAUC over users, log loss and calibration (mean score over the share of positives)."""
-        labels = self.requests.labels
+        """Returns AUC, GAUC over users, log loss and calibration (mean score over the share of positives).
+
+        A training that diverged scores with NaN: it orders nothing, so AUC and GAUC are 1/2, and has no probabilities.
+        """
+        labels, order = self.requests.labels, _order(scores)
         values = {
-            "auc": roc_auc_score(labels, scores),
-            "gauc": grouped_auc(labels, scores, self.requests.users).gauc,
-            "log_loss": log_loss(labels, scores.astype(np.float64)),
-            "calibration": scores.mean() / labels.mean(),
+            "auc": roc_auc_score(labels, order),
+            "gauc": grouped_auc(labels, order, self.requests.users).gauc,
         }
+        if order is scores:
+            values["log_loss"] = log_loss(labels, scores.astype(np.float64))
+            values["calibration"] = scores.mean() / labels.mean()
         return {name: round(float(value), _DIGITS) for name, value in values.items()}
 
     def resampled(self, scores: np.ndarray) -> dict[str, list[float]]:
         """Returns AUC and GAUC of every resample of users, the sample itself first."""
-        labels, (user, weights) = self.requests.labels, self._users
+        labels, order, (user, weights) = self.requests.labels, _order(scores), self._users
         values = {
-            "auc": resampled_auc(labels, scores, user, weights),
-            "gauc": resampled_gauc(labels, scores, user, weights),
+            "auc": resampled_auc(labels, order, user, weights),
+            "gauc": resampled_gauc(labels, order, user, weights),
         }
         return {name: np.round(value, _DIGITS).tolist() for name, value in values.items()}
 
@@ -50,3 +54,8 @@ class Judge:
     def _users(self) -> tuple[np.ndarray, np.ndarray]:
         names, user = np.unique(self.requests.users, return_inverse=True)
         return user, user_weights(len(names), RESAMPLES, seed=0)
+
+
+def _order(scores: np.ndarray) -> np.ndarray:
+    """Returns scores, or those of a model that knows nothing where any is no number."""
+    return scores if np.isfinite(scores).all() else np.zeros_like(scores)

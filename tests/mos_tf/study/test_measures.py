@@ -22,3 +22,10 @@ def test_two_models_are_judged_on_the_same_draws_of_users(study_data):
     assert len(one["auc"]) == 1 + RESAMPLES == len(one["gauc"])
     assert one["auc"][0] == Judge(study_data.test).metrics(scores)["auc"]
     assert np.std(one["auc"]) > 0
+
+
+def test_scores_of_a_training_that_diverged_order_nothing_and_are_no_probabilities(study_data):
+    judge, scores = Judge(study_data.test), study_data.test.labels + 0.5
+    scores[3] = np.nan
+    assert judge.metrics(scores) == {"auc": 0.5, "gauc": 0.5}
+    assert set(judge.resampled(scores)["gauc"]) == {0.5}
