@@ -27,7 +27,8 @@ ENCODERS: dict[str, Callable[[], SequenceEncoder]] = {
     "DIN": DIN,
     "SDIM": SDIM,
     "TWIN": TWIN,
-    "TransAct": partial(TransAct, max_events=TRANSACT_EVENTS, num_layers=1),
+    # One layer and the latest output, as FuxiCTR's: ten outputs learn nothing in 300 steps.
+    "TransAct": partial(TransAct, max_events=TRANSACT_EVENTS, num_layers=1, num_recent=1),
     "Mamba4Rec": Mamba4Rec,
     "HSTU": HSTU,
 }
