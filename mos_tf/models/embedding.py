@@ -28,6 +28,8 @@ class FeatureEmbedding(keras.layers.Layer):
             trained, and an item never seen is scored by its other features.
         learning_scale: how fast embeddings learn, the other weights 1: tables hold T / learning_scale, on which the
             steps of Adam and its kin, which know no size of gradients, act accordingly.
+        item_start: how long vectors of item ids are at the start, those of other features 1. A vector drawn at random
+            for each of many items hides those of the features that items share until steps have seen it often.
         item_table: holds the features with `of="item_table"`.
     """
 
@@ -38,6 +40,7 @@ class FeatureEmbedding(keras.layers.Layer):
         dim: int,
         item_dropout: float = 0.0,
         learning_scale: float = 1.0,
+        item_start: float = 1.0,
         item_table: ItemTable | None = None,
         **kwargs: Any,
     ):
@@ -45,6 +48,7 @@ class FeatureEmbedding(keras.layers.Layer):
         self.dim = dim
         self.item_dropout = item_dropout
         self.learning_scale = learning_scale
+        self.item_start = item_start
         self.item_table: Any = item_table
         self.unknown_item = num_ids[ITEM_ID] - 1
         self.seed_generator = keras.random.SeedGenerator(0)
@@ -64,11 +68,14 @@ class FeatureEmbedding(keras.layers.Layer):
         self.tagged = [name for name in looked_up if kinds[name] == "tags"]
         self.vectors = [name for name in looked_up if kinds[name] == "vector"]
         names = dict.fromkeys(name for columns in self.columns.values() for _, name in columns)
+        start = dim**-0.5 / 2 / learning_scale
         self.tables = {
             name: keras.layers.Embedding(
                 num_ids[name],
                 dim,
-                embeddings_initializer=keras.initializers.RandomNormal(stddev=dim**-0.5 / 2 / learning_scale),
+                embeddings_initializer=keras.initializers.RandomNormal(
+                    stddev=start * item_start if name == ITEM_ID else start
+                ),
                 name=f"{name}_embedding",
                 dtype=self.dtype_policy,
             )

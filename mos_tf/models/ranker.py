@@ -45,6 +45,8 @@ class SequenceRanker(ScoringModel):
         embedding_dim: width of event and candidate vectors.
         embedding_learning_scale: how fast embeddings learn, the other weights 1 (0.3 goes well with a first stage); for
             Adam and its kin.
+        item_start: how long vectors of item ids are at the start, those of other features 1; 0.1 goes well without
+            affinity, where what items share is to be learned first.
         time_scales: of `HistoryAffinity`, in days.
         affinity_levels: where matches are counted, of `"item_id"`, the categorical item features and `"theme_K"` for
             each resolution K; default everywhere, `()` for no affinity.
@@ -90,6 +92,7 @@ class SequenceRanker(ScoringModel):
         first_stage: FirstStage | None = None,
         embedding_dim: int = 32,
         embedding_learning_scale: float = 1.0,
+        item_start: float = 1.0,
         time_scales: tuple[float, float] = (21.0, 90.0),
         affinity_levels: Sequence[str] | None = None,
         similarity: bool = True,
@@ -133,6 +136,7 @@ class SequenceRanker(ScoringModel):
             embedding_dim,
             item_dropout,
             embedding_learning_scale,
+            item_start,
             item_table,
             name="embed",
             dtype=self.dtype_policy,
@@ -258,6 +262,7 @@ class SequenceRanker(ScoringModel):
             "first_stage": self.first_stage.model_dump() if self.first_stage else None,
             "embedding_dim": self.embedding_dim,
             "embedding_learning_scale": self.embed.learning_scale,
+            "item_start": self.embed.item_start,
             "time_scales": list(self.time_scales),
             "affinity_levels": None if self.affinity_levels is None else list(self.affinity_levels),
             "similarity": self.candidate_numbers.similarity is not None,

@@ -74,15 +74,17 @@ class Variant:
 
 _EVERYTHING = {"window": 1_000_000, "num_themes": 1}  # all three experts see the whole history
 
+# Without affinity a ranker begins with nothing and is to learn first what items share.
+_FROM_NOTHING = {"item_start": 0.1}
 # The rows of the tables, as published: nobody counts matches.
 _PUBLISHED = {
-    "plain": Variant("none", None),
-    "capacity control": Variant("none", grouping="one", mixture=_EVERYTHING),
-    "GShard": Variant("none", GShard),
-    "DSelect-k": Variant("none", DSelectK),
-    "Expert Choice": Variant("none", ExpertChoice),
-    "MoS, random themes": Variant("none", grouping="random"),
-    "MoS": Variant("none"),
+    "plain": Variant("none", None, ranker=_FROM_NOTHING),
+    "capacity control": Variant("none", grouping="one", mixture=_EVERYTHING, ranker=_FROM_NOTHING),
+    "GShard": Variant("none", GShard, ranker=_FROM_NOTHING),
+    "DSelect-k": Variant("none", DSelectK, ranker=_FROM_NOTHING),
+    "Expert Choice": Variant("none", ExpertChoice, ranker=_FROM_NOTHING),
+    "MoS, random themes": Variant("none", grouping="random", ranker=_FROM_NOTHING),
+    "MoS": Variant("none", ranker=_FROM_NOTHING),
 }
 _COUNTS = {"similarity": False}
 # And with the affinity of item and categories in all of them, that of themes where there are any: matches counted
@@ -134,7 +136,7 @@ ABLATIONS: dict[str, Variant] = {
     "without the short-term expert": Variant(mixture={"experts": ("global", "theme")}),
     "without the theme expert": Variant(mixture={"experts": ("global", "short")}),
     "affinity alone": Variant(mixture={"experts": ()}),
-    "without affinity": Variant("none"),
+    "without affinity": Variant("none", ranker=_FROM_NOTHING),
     "affinity of items and categories": Variant("own"),
     "affinity of themes": Variant("themes"),
     "without similarity": Variant(ranker=_COUNTS),

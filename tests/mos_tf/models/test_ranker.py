@@ -174,6 +174,16 @@ def test_a_feature_without_num_ids_is_named():
         SequenceRanker(SPEC, {"item_id": 10})
 
 
+def test_vectors_of_items_start_as_long_as_asked_for_and_those_of_other_features_as_ever():
+    tables = []
+    for item_start in (1.0, 0.1):
+        keras.utils.set_random_seed(0)
+        tables.append(small_ranker(item_start=item_start).embed.tables)
+    usual, short = ({name: table.embeddings.numpy() for name, table in of.items()} for of in tables)
+    np.testing.assert_allclose(short["item_id"], 0.1 * usual["item_id"], rtol=1e-5)
+    np.testing.assert_array_equal(short["category"], usual["category"])
+
+
 def test_event_dropout_changes_training_but_not_scoring(trained):
     features, _ = next(iter(planted_dataset(batch_size=8)))
     np.testing.assert_array_equal(trained(features).flat_values, trained(features).flat_values)

@@ -21,6 +21,7 @@ def rich_ranker(**changes) -> SequenceRanker:
         "objective": Objective(negative_sampling_rate=0.5, positive_weight=2.0),
         "first_stage": FirstStage(epochs=1),
         "embedding_learning_scale": 0.3,
+        "item_start": 0.5,
         "time_features": True,
         "priors": True,
         "cross_layers": 2,
