@@ -43,7 +43,7 @@ class TransAct(SequenceEncoder):
         num_layers: transformer layers.
         num_heads: attention heads, which divide twice the width of an event.
         feed_forward: width of the feed-forward layers.
-        num_recent: K.
+        num_recent: K; the paper's is 10. One is cheaper and learns sooner where there is little to learn from.
         output_dim: width of the result; default the history's.
 
     Raises:
