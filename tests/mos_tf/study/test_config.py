@@ -2,6 +2,7 @@ import pytest
 
 from mos_tf.errors import DataError
 from mos_tf.study.config import StudyConfig, named, named_studies
+from mos_tf.study.tables import OURS
 
 
 @pytest.mark.parametrize("name", named_studies())
@@ -31,3 +32,8 @@ def test_a_broken_study_file_is_told_in_one_line(tmp_path, text, problem):
     with pytest.raises(DataError, match=problem) as told:
         StudyConfig.load(path)
     assert "\n" not in str(told.value)
+
+
+def test_every_study_has_the_plain_row_that_its_picture_shows_gains_over():
+    for study in map(named, named_studies()):
+        assert any(row in study.rows and ours in study.rows for row, ours in OURS.items()), study.name
