@@ -139,7 +139,7 @@ def _peers(*extras: str) -> dict[str, int]:
 
 
 def _ablated(preset: Preset, rows: Iterable[str], seeds: int) -> Plan:
-    """Returns the ablations of a budget, around the first encoder, with the requests and steps of its tables."""
+    """Returns the ablations of a budget, by default with the requests and steps of its tables, around one encoder."""
     return replace(PLANS[preset], encoders=("SDIM",), seeds_of=dict.fromkeys(rows, seeds), peers={_TRUTH: 1})
 
 
@@ -166,6 +166,6 @@ _TELLING = (
 ABLATION_PLANS = {
     Preset.MINUTES: _ablated(Preset.MINUTES, _TELLING, seeds=1),
     Preset.HOUR: _ablated(Preset.HOUR, _WITH_TRUTH, seeds=1),
-    # Every change of routing or affinity needs a start of its own, so that with all steps they would take a night alone.
+    # Every change of routing or affinity needs a start of its own, so with all steps they would take a night alone.
     Preset.NIGHT: replace(_ablated(Preset.NIGHT, _WITH_TRUTH, seeds=3), steps=150),
 }
