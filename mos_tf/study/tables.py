@@ -13,15 +13,16 @@ Result = Mapping[str, Any]
 Grid = dict[str, dict[str, list[Result]]]  # encoder → row → runs, one a seed
 Comparison = tuple[str, list[tuple[Runs, Runs]]]  # name, and the pairs of rows whose differences are its mean
 
-# The plain encoder and ours, for each of what rows may know: nothing of matches, how many, how similar, too, and of
-# label rates besides.
+# The plain encoder and ours, for each of what rows may know: nothing of matches, how many, how similar, too, label rates
+# besides, and products of all these.
 OURS = {
     "plain": "MoS",
     "plain + counts": "MoS + counts",
     "plain + affinity": "MoS + affinity",
     "plain + affinity + priors": "MoS + affinity + priors",
+    "plain + affinity + crosses": "MoS + affinity + crosses",
 }
-_KNOWN = (" + counts", " + affinity + priors", " + affinity")
+_KNOWN = (" + counts", " + affinity + priors", " + affinity + crosses", " + affinity")
 _DEFAULT = OURS["plain + affinity"]  # all that a ranker knows unless it is told otherwise
 
 
@@ -122,9 +123,12 @@ def _pairs(variants: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _ours_for(peer: str) -> list[str]:
-    """Returns which of ours a peer is compared with: our default, and what knows as much as the peer."""
+    """Returns which of ours a peer is compared with: our default, what knows as much as the peer, and ours with crosses,
+    which learns from ids what label rates tell.
+    """
     as_published = [OURS["plain"]] if peer.startswith("FuxiCTR: ") else []
-    return [_DEFAULT, *as_published, *([OURS["plain + affinity + priors"]] if "priors" in peer else [])]
+    with_priors = [OURS["plain + affinity + priors"]] if "priors" in peer else []
+    return [_DEFAULT, *as_published, *with_priors, OURS["plain + affinity + crosses"]]
 
 
 def known(row: str) -> str:

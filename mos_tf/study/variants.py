@@ -115,18 +115,25 @@ _WITH_PRIORS = {
     "plain + affinity + priors": Variant("own", None, ranker=_PRIORS),
     "MoS + affinity + priors": Variant(ranker=_PRIORS),
 }
-VARIANTS: dict[str, Variant] = {**_PUBLISHED, **_WITH_COUNTS, **_WITH_AFFINITY, **_WITH_PRIORS}
+_CROSSES = {"cross_layers": 1}
+# And with products of numbers, items and what the history says of them, as in DCN.
+_WITH_CROSSES = {
+    "plain + affinity + crosses": Variant("own", None, ranker=_CROSSES),
+    "MoS + affinity + crosses": Variant(ranker=_CROSSES),
+}
+VARIANTS: dict[str, Variant] = {**_PUBLISHED, **_WITH_COUNTS, **_WITH_AFFINITY, **_WITH_PRIORS, **_WITH_CROSSES}
 # What the claims are about: more seeds than the others, and all of a small study.
 CLAIMED = (
     "plain", "MoS", "plain + affinity", "capacity control + affinity", "MoS + affinity, random themes",
     "MoS + affinity",
 )  # fmt: skip
 # What one encoder is enough for: what experts add to the numbers of themes, controls of routing, matches that are
-# counted and not compared, and label rates.
+# counted and not compared, label rates, and crosses.
 ONCE = (
     "MoS, random themes", "plain + counts", "MoS + counts", "capacity control + counts", "MoS + counts, random themes",
     "MoS + affinity, global expert alone", "MoS + affinity, random groups of items", "MoS + affinity, own tokens",
-    "MoS + affinity, hierarchy", "plain + affinity + priors", "MoS + affinity + priors",
+    "MoS + affinity, hierarchy", "plain + affinity + priors", "MoS + affinity + priors", "plain + affinity + crosses",
+    "MoS + affinity + crosses",
 )  # fmt: skip
 
 # One change each to "MoS + affinity".

@@ -81,6 +81,14 @@ def test_peers_that_know_label_rates_are_compared_with_what_knows_them_too():
     ]
 
 
+def test_ours_with_crosses_is_compared_with_every_peer():
+    rows = ["plain + affinity", "MoS + affinity", "plain + affinity + crosses", "MoS + affinity + crosses"]
+    results = [result("", "DCN", 0, 0.6), *(result("SDIM", row, 0, 0.7) for row in rows)]
+    names = [name.removeprefix("SDIM: ") for name, _ in comparisons(grid_of(results))]
+    assert "MoS + affinity + crosses − plain + affinity + crosses" in names
+    assert names[-2:] == ["MoS + affinity − DCN", "MoS + affinity + crosses − DCN"]
+
+
 def test_a_report_holds_every_number_its_page_and_its_picture(tmp_path):
     config = named("generated-hopping")
     told = {"command": "mos bench quality", "left_out": ["seeds: 2 of 5"]}
