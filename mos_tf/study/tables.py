@@ -13,8 +13,8 @@ Result = Mapping[str, Any]
 Grid = dict[str, dict[str, list[Result]]]  # encoder → row → runs, one a seed
 Comparison = tuple[str, list[tuple[Runs, Runs]]]  # name, and the pairs of rows whose differences are its mean
 
-# The plain encoder and ours, for each of what rows may know: nothing of matches, how many, how similar, too, label rates
-# besides, and products of all these.
+# The plain encoder and ours, for each of what rows may know: nothing of matches, how many, how similar, too, label
+# rates besides, and products of all these.
 OURS = {
     "plain": "MoS",
     "plain + counts": "MoS + counts",
@@ -123,8 +123,8 @@ def _pairs(variants: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _ours_for(peer: str) -> list[str]:
-    """Returns which of ours a peer is compared with: our default, what knows as much as the peer, and ours with crosses,
-    which learns from ids what label rates tell.
+    """Returns which of ours a peer is compared with: our default, what knows as much as the peer, and ours with
+    crosses, which learns from ids what label rates tell.
     """
     as_published = [OURS["plain"]] if peer.startswith("FuxiCTR: ") else []
     with_priors = [OURS["plain + affinity + priors"]] if "priors" in peer else []
