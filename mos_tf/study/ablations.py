@@ -5,6 +5,9 @@ from mos_tf.study.tables import Comparison, Grid, runs_of
 WHOLE = "MoS + affinity"
 # Rows that change two things are told apart by the one they have in common.
 FURTHER = {
+    "without affinity and global expert": "without affinity",
+    "without affinity and short-term expert": "without affinity",
+    "without affinity and theme expert": "without affinity",
     "own weights for each theme": "8 themes",
     "learned on, no session loss": "learned on from co-occurrence",
     "learned on, no codebook loss": "learned on from co-occurrence",

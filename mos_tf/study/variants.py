@@ -136,7 +136,7 @@ ONCE = (
     "MoS + affinity + crosses",
 )  # fmt: skip
 
-# One change each to "MoS + affinity".
+# One change each to "MoS + affinity", and the experts once more where nobody counts matches.
 ABLATIONS: dict[str, Variant] = {
     "MoS + affinity": Variant(),
     "without the global expert": Variant(mixture={"experts": ("short", "theme")}),
@@ -144,6 +144,15 @@ ABLATIONS: dict[str, Variant] = {
     "without the theme expert": Variant(mixture={"experts": ("global", "short")}),
     "affinity alone": Variant(mixture={"experts": ()}),
     "without affinity": Variant("none", ranker=_FROM_NOTHING),
+    "without affinity and global expert": Variant(
+        "none", mixture={"experts": ("short", "theme")}, ranker=_FROM_NOTHING
+    ),
+    "without affinity and short-term expert": Variant(
+        "none", mixture={"experts": ("global", "theme")}, ranker=_FROM_NOTHING
+    ),
+    "without affinity and theme expert": Variant(
+        "none", mixture={"experts": ("global", "short")}, ranker=_FROM_NOTHING
+    ),
     "affinity of items and categories": Variant("own"),
     "affinity of themes": Variant("themes"),
     "without similarity": Variant(ranker=_COUNTS),
