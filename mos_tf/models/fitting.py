@@ -1,4 +1,4 @@
-"""`fit_best`: a fixed number of steps, the best state of several validations."""
+"""`fit_best`: a fixed number of steps, the best state of several validations, that before the first step among them."""
 
 from collections.abc import Sequence
 
@@ -20,6 +20,9 @@ def fit_best(
 ) -> keras.callbacks.History:
     """Trains a ranker and leaves it in the state that ranked the validation requests best, by GAUC.
 
+    The state before the first step is one of them: what the first stage has learned is not lost where sequences have
+    nothing to add.
+
     The optimizer is AdamW; its learning rate falls to zero along a cosine, so that the number of steps is a budget that
     is used up whatever its size.
 
@@ -37,7 +40,9 @@ def fit_best(
     ranker.compile(keras.optimizers.AdamW(schedule, weight_decay=1e-4))
     best = keras.callbacks.EarlyStopping("val_gauc", mode="max", patience=parts, restore_best_weights=True)
     ranker.prepare(train, steps)  # `fit` would do it from one part
-    return ranker.fit(
+    gauc_before = ranker.evaluate(validation, return_dict=True, verbose=0)["gauc"]
+    before = ranker.get_weights()
+    history = ranker.fit(
         train,
         validation_data=validation,
         steps_per_epoch=steps // parts,
@@ -45,3 +50,6 @@ def fit_best(
         callbacks=[best, *callbacks],
         verbose=0,
     )
+    if best.best <= gauc_before:
+        ranker.set_weights(before)
+    return history
