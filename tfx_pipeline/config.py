@@ -39,7 +39,7 @@ class TrainingConfig(_Settings):
         steps: gradient steps, one batch each.
         batch_size: requests a step.
         validations: how many times in the course of training the `eval` split is looked at; the best of these
-            states is kept, by GAUC.
+            states, or that before the first step, is kept, by GAUC.
         learning_rate: of AdamW at the start; it falls to zero along a cosine.
         embedding_dim: width of event and candidate vectors.
         num_themes: resolutions of the theme router.
