@@ -160,7 +160,7 @@ _WITH_TRUTH = (*ABLATIONS, "MoS + affinity, true themes")
 # In minutes a ranker without affinity would still be where it began.
 _TELLING = (
     "MoS + affinity", "without the global expert", "without the short-term expert", "without the theme expert",
-    "affinity alone", "affinity of items and categories", "learned on from co-occurrence", "8 themes",
+    "affinity alone", "affinity of items and categories", "learned from a random start", "8 themes",
     "MoS + affinity, true themes",
 )  # fmt: skip
 ABLATION_PLANS = {

@@ -136,43 +136,57 @@ ONCE = (
     "MoS + affinity + crosses",
 )  # fmt: skip
 
-# One change each to "MoS + affinity", and the experts once more where nobody counts matches.
-ABLATIONS: dict[str, Variant] = {
+# What is left of the mixture without one of its experts.
+_EXPERTS: dict[str, dict[str, Any]] = {
+    "without the global expert": {"experts": ("short", "theme")},
+    "without the short-term expert": {"experts": ("global", "theme")},
+    "without the theme expert": {"experts": ("global", "short")},
+}
+# One change each to "MoS + affinity", above all of what its numbers know,
+_OF_NUMBERS = {
     "MoS + affinity": Variant(),
-    "without the global expert": Variant(mixture={"experts": ("short", "theme")}),
-    "without the short-term expert": Variant(mixture={"experts": ("global", "theme")}),
-    "without the theme expert": Variant(mixture={"experts": ("global", "short")}),
+    **{name: Variant(mixture=mixture) for name, mixture in _EXPERTS.items()},
     "affinity alone": Variant(mixture={"experts": ()}),
-    "without affinity": Variant("none", ranker=_FROM_NOTHING),
-    "without affinity and global expert": Variant(
-        "none", mixture={"experts": ("short", "theme")}, ranker=_FROM_NOTHING
-    ),
-    "without affinity and short-term expert": Variant(
-        "none", mixture={"experts": ("global", "theme")}, ranker=_FROM_NOTHING
-    ),
-    "without affinity and theme expert": Variant(
-        "none", mixture={"experts": ("global", "short")}, ranker=_FROM_NOTHING
-    ),
     "affinity of items and categories": Variant("own"),
     "affinity of themes": Variant("themes"),
     "without similarity": Variant(ranker=_COUNTS),
     "learned from a random start": Variant(grouping="learned from a random start"),
-    "learned on from co-occurrence": Variant(router={"learn": True}),
-    "learned on, no session loss": Variant(router={"learn": True, "session_weight": 0.0}),
-    "learned on, no codebook loss": Variant(router={"learn": True, "codebook_weight": 0.0}),
-    "learned on, balanced": Variant(router={"learn": True, "balance_weight": 0.1}),
     "sessions routed": Variant(mixture={"routing_unit": "session"}),
     "8 themes": Variant(mixture={"num_themes": 8}),
     "32 themes": Variant(mixture={"num_themes": 32}),
     "128 themes": Variant(mixture={"num_themes": 128}),
-    "window of 5": Variant(mixture={"window": 5}),
-    "window of 25": Variant(mixture={"window": 25}),
-    "window of 50": Variant(mixture={"window": 50}),
-    "own weights for each theme": Variant(mixture={"num_themes": 8, "theme_weights": "own"}),
-    "concatenated experts": Variant(mixture={"fusion": "concatenation"}),
-    "mean of the experts": Variant(mixture={"fusion": "mean"}),
     "sessions end after 5 minutes": Variant(ranker={"session_gap": 300}),
     "sessions end after a day": Variant(ranker={"session_gap": 86_400}),
-    "age of events embedded": Variant(ranker={"time_features": True}),
+}
+AS_PUBLISHED = "as published"
+
+
+def _published(
+    mixture: dict[str, Any] | None = None, router: dict[str, Any] | None = None, ranker: dict[str, Any] | None = None
+) -> Variant:
+    return Variant("none", mixture=mixture or {}, router=router or {}, ranker={**_FROM_NOTHING, **(ranker or {})})
+
+
+# and one change each to "MoS", where nobody counts matches and experts are all there is.
+_OF_EXPERTS = {
+    **{name: _published(mixture=mixture) for name, mixture in _EXPERTS.items()},
+    "window of 5": _published(mixture={"window": 5}),
+    "window of 25": _published(mixture={"window": 25}),
+    "window of 50": _published(mixture={"window": 50}),
+    "8 themes": _published(mixture={"num_themes": 8}),
+    "128 themes": _published(mixture={"num_themes": 128}),
+    "8 themes, own weights for each": _published(mixture={"num_themes": 8, "theme_weights": "own"}),
+    "concatenated experts": _published(mixture={"fusion": "concatenation"}),
+    "mean of the experts": _published(mixture={"fusion": "mean"}),
+    "learned on from co-occurrence": _published(router={"learn": True}),
+    "learned on, no session loss": _published(router={"learn": True, "session_weight": 0.0}),
+    "learned on, no codebook loss": _published(router={"learn": True, "codebook_weight": 0.0}),
+    "learned on, balanced": _published(router={"learn": True, "balance_weight": 0.1}),
+    "age of events embedded": _published(ranker={"time_features": True}),
+}
+ABLATIONS: dict[str, Variant] = {
+    **_OF_NUMBERS,
+    AS_PUBLISHED: VARIANTS["MoS"],
+    **{f"{AS_PUBLISHED}, {name}": variant for name, variant in _OF_EXPERTS.items()},
 }
 ROWS: dict[str, Variant] = {**VARIANTS, **ABLATIONS}  # all that a cell can be of
