@@ -40,6 +40,7 @@ class AdaptedSet(StrEnum):
     MOVIELENS_20M = "movielens-20m"
     MOVIELENS_25M = "movielens-25m"
     MOVIELENS_32M = "movielens-32m"
+    COMMITS = "commits"
     EVENTS = "events"
 
 

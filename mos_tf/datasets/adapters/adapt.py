@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from mos_tf.datasets.adapters import events_file, kuairand, longctr, movielens, taobao
+from mos_tf.datasets.adapters import commits, events_file, kuairand, longctr, movielens, taobao
 from mos_tf.datasets.adapters.published import Published, Statistics, TimeQuantiles, relative_differences
 from mos_tf.datasets.adapters.write import write_source
 from mos_tf.datasets.config import SplitTimes
@@ -17,6 +17,7 @@ ADAPTERS = {
     **kuairand.ADAPTERS,
     **taobao.ADAPTERS,
     **movielens.ADAPTERS,
+    **commits.ADAPTERS,
     **events_file.ADAPTERS,
 }
 
