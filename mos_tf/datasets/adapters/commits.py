@@ -50,9 +50,11 @@ def _commits(repository: Path) -> Iterator[list[tuple[str, str, str]]]:
 
 
 def _log(repository: Path) -> str:
-    command = ["git", "-C", str(repository), "log", "--no-merges", "--name-only", f"--format={_COMMIT}%ae|%at"]
+    # Without renames, which git would tell from what is in the files.
+    history = ["log", "--no-merges", "--no-renames", "--name-only", f"--format={_COMMIT}%ae|%at"]
+    git = ["git", "-C", str(repository), *history]
     try:
-        told = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True)  # noqa: S603
+        told = subprocess.run(git, capture_output=True, encoding="utf-8", errors="replace", check=True)  # noqa: S603
     except FileNotFoundError as error:
         raise DataError("commits are read by git. Received: no git on this machine; install it") from error
     except subprocess.CalledProcessError as error:
