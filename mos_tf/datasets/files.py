@@ -39,6 +39,9 @@ def read_batches(
         if path.suffix == ".parquet":
             file = pq.ParquetFile(path)
             _require_columns(path, file.schema_arrow.names, columns)
+            if not file.num_row_groups:  # pyarrow iterates over no file without any
+                yield file.schema_arrow.empty_table().select(columns or file.schema_arrow.names)
+                return
             batches = file.iter_batches(columns=columns)
         elif path.suffix == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as text:

@@ -30,6 +30,16 @@ def test_what_is_written_is_described_and_converted(tmp_path):
     assert (counts["train/requests"], counts["train/positives"], counts["train/negatives"]) == (3, 3, 7)
 
 
+def test_what_is_written_of_a_log_without_lists_can_be_read_again(tmp_path):
+    (tmp_path / "events.csv").write_text("user_id,item_id,timestamp\nanna,tea,1\nben,jam,9000\n")
+    adapt("events", tmp_path / "events.csv", tmp_path / "once")
+    assert pq.read_metadata(tmp_path / "once" / "exposures.parquet").num_rows == 0
+    adapt("events", tmp_path / "once", tmp_path / "twice")
+    for name in ("events", "items", "exposures"):
+        once, twice = (pq.read_table(tmp_path / times / f"{name}.parquet") for times in ("once", "twice"))
+        assert once.equals(twice)
+
+
 def test_labels_become_clicks_and_lists(tmp_path):
     (tmp_path / "events.csv").write_text(
         "user_id,item_id,timestamp,category,label\nanna,tea,1,drinks,0\nanna,rolls,2,bakery,1\nanna,jam,3,,\n"
