@@ -78,8 +78,9 @@ def ablations(
 ) -> None:
     """Change one thing at a time about a Mixture of Sequence, and say what that costs or gains.
 
-    What its numbers know is changed with affinity, how its experts work without. What has been trained is not trained
-    again; in minutes and an hour that goes for what `quality` has trained, too.
+    What its numbers know is changed with affinity, how its experts work without.
+
+    What has been trained is not trained again. In minutes and an hour that goes for what `quality` has trained, too.
 
     Example: mos bench ablations generated-hopping --budget minutes
     """
