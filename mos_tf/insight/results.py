@@ -66,9 +66,12 @@ class Evaluation(BaseModel):
 
 
 class Training(BaseModel):
-    """`training.json`: curves with a value a validation, the load of every theme by resolution, and the effort."""
+    """`training.json`: curves with a value a validation, the one whose state was kept (0: that before the first step;
+    None in runs that do not tell), the load of every theme by resolution, and the effort.
+    """
 
     history: dict[str, list[float]]
+    kept: int | None = None
     theme_load: dict[str, list[float]]
     steps: int
     seconds: float

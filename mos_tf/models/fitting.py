@@ -1,11 +1,24 @@
 """`fit_best`: a fixed number of steps, the best state of several validations, that before the first step among them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from mos_tf.models.ranker import SequenceRanker
+
+
+class Fitted(NamedTuple):
+    """How a training went.
+
+    Attributes:
+        history: metrics of each part, those of the validation requests with `val_` before their name.
+        kept: after which part the ranker stood as it was left, from 1; 0: before the first step.
+    """
+
+    history: dict[str, list[float]]
+    kept: int
 
 
 def fit_best(
@@ -17,7 +30,7 @@ def fit_best(
     validations: int,
     learning_rate: float,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> keras.callbacks.History:
+) -> Fitted:
     """Trains a ranker and leaves it in the state that ranked the validation requests best, by GAUC.
 
     The state before the first step is one of them: what the first stage has learned is not lost where sequences have
@@ -52,4 +65,5 @@ def fit_best(
     )
     if best.best <= gauc_before:
         ranker.set_weights(before)
-    return history
+        return Fitted(history.history, kept=0)
+    return Fitted(history.history, kept=best.best_epoch + 1)

@@ -63,7 +63,7 @@ def _problem(content: Mapping[str, Any], path: Path) -> str | None:
         compared = (ablations if path.stem.endswith(ABLATIONS) else tables).comparisons(grid)
         if differing := _differing(content["differences"], differences_of(compared)):
             return f"the difference of {differing} is not that of its cells"
-        wanted = [tables.quality_table(grid), tables.difference_table(compared)]
+        wanted = [tables.quality_table(grid), tables.kept_as_begun(grid), tables.difference_table(compared)]
     else:
         return "it holds neither cells nor routings"
     page = path.with_suffix(".md")

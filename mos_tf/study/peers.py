@@ -54,7 +54,7 @@ class Method:
 
 def mean_pooled_network(data: StudyData, seed: int, trial: int) -> Scored:
     """Returns probabilities of the validation and test candidates from the ranker without attention or recurrence."""
-    ranker = train(Variant("own", None), MeanPooling, data, seed, trial)
+    ranker, _ = train(Variant("own", None), MeanPooling, data, seed, trial)
     validation, test = scores_of(score_of(ranker, data.test), data.validation, data.test)
     return Scored(validation, test, price(ranker, data.test))
 

@@ -108,6 +108,7 @@ def _page(title: str, grid: tables.Grid, compared: Sequence[tables.Comparison], 
         "an encoder took the same ones in turns, so that their ratios hold. Those of peers were taken as they were "
         "trained: an order of magnitude.\n\n"
         f"{tables.quality_table(grid)}\n"
+        f"{tables.kept_as_begun(grid)}"
         f"## Differences\n\n"
         f"Paired by seed; in brackets the 95 % interval over users and seeds ({RESAMPLES} resamples), of rows with one "
         "seed over users alone.\n\n"

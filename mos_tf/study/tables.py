@@ -79,6 +79,21 @@ def quality_table(grid: Grid) -> str:
     return markdown(header, rows)
 
 
+def kept_as_begun(grid: Grid) -> str:
+    """Returns a paragraph on the rows of which trainings were kept as before the first step; "" without any.
+
+    Cells that earlier versions have written do not tell, and are not counted.
+    """
+    rows = []
+    for encoder, variants in grid.items():
+        for variant, results in variants.items():
+            kept = [result["kept"] for result in results if "kept" in result]
+            if 0 in kept:
+                rows.append(f"{title(encoder, variant)} ({kept.count(0)} of {len(kept)})")
+    told = "The state before the first step ranked validation best and was kept, so that no encoder has a say, in "
+    return f"{told}{'; '.join(rows)}.\n\n" if rows else ""
+
+
 def difference_table(compared: Iterable[Comparison]) -> str:
     """Returns how much better the first row of each comparison is than the second; what is pooled is bold."""
     header = ["", *(f"{metric.upper()} {kind}" for metric in RESAMPLED for kind in ("difference", "relative, %"))]

@@ -40,16 +40,18 @@ Score = Callable[[dict], tf.Tensor]  # features of a batch → probabilities of 
 def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     """Trains and judges one model and writes the cell's JSON, beside first and then renamed.
 
-    The result has the fields of the cell, the learning rate, metrics of the validation and test requests, the test's on
-    resampled users, the price, seconds of a core, and what made it.
+    The result has the fields of the cell, the learning rate, after which validation the state was that was `kept` (0:
+    before the first step), metrics of the validation and test requests, the test's on resampled users, the price,
+    seconds of a core, and what made it.
     """
     started = core_seconds()
     keras.backend.clear_session()
-    ranker = train(ROWS[cell.variant], ENCODERS[cell.encoder], data, cell.seed, cell.trial)
+    ranker, kept = train(ROWS[cell.variant], ENCODERS[cell.encoder], data, cell.seed, cell.trial)
     validation, test = scores_of(score_of(ranker, data.test), data.validation, data.test)
     result = {
         **cell.model_dump(),
         "learning_rate": learning_rate_of(ROWS[cell.variant], data.config.budget, cell.trial),
+        "kept": kept,
         "validation": Judge(data.validation).metrics(validation),
         "test": Judge(data.test).metrics(test),
         "resampled": Judge(data.test).resampled(test),
@@ -76,11 +78,11 @@ def begun(variant: Variant, encoder: Callable[[], SequenceEncoder], data: StudyD
 
 def train(
     variant: Variant, encoder: Callable[[], SequenceEncoder], data: StudyData, seed: int, trial: int
-) -> SequenceRanker:
-    """Trains a new ranker on the budget of the study and returns it."""
+) -> tuple[SequenceRanker, int]:
+    """Trains a new ranker on the budget of the study; returns it, and the validation whose state it is in, or 0."""
     budget = data.config.budget
     ranker = begun(variant, encoder, data, seed)
-    fit_best(
+    fitted = fit_best(
         ranker,
         data.train.batches(budget.batch_size, shuffled_by=seed).repeat(),
         data.validation.batches(_SCORED),
@@ -88,7 +90,7 @@ def train(
         validations=budget.validations,
         learning_rate=learning_rate_of(variant, budget, trial),
     )
-    return ranker
+    return ranker, fitted.kept
 
 
 def score_of(ranker: SequenceRanker, requests: Requests) -> Score:

@@ -6,6 +6,7 @@ import numpy as np
 
 from mos_tf.features import HISTORY, REQUEST_TIME, USER_ID
 from mos_tf.insight.results import ThemeTable, Training
+from mos_tf.models.fitting import Fitted
 
 
 def count_tokens(batches: Iterable, token: str, num_ids: int) -> np.ndarray:
@@ -50,12 +51,12 @@ def theme_record(tokens: Iterable[str], themes: dict[int, np.ndarray], counts: n
 
 
 def training_record(
-    history: dict[str, list[float]], themes: dict[int, np.ndarray], counts: np.ndarray, steps: int, seconds: float
+    fitted: Fitted, themes: dict[int, np.ndarray], counts: np.ndarray, steps: int, seconds: float
 ) -> Training:
-    """Returns the curves, one value a validation, and each theme's share of the training events (last: no theme)."""
+    """Returns how the training went, and each theme's share of the training events (last: no theme)."""
     load = {
         str(resolution): (np.bincount(table, weights=counts, minlength=resolution + 1) / max(counts.sum(), 1)).tolist()
         for resolution, table in themes.items()
     }
-    curves = {name: [float(value) for value in values] for name, values in history.items()}
-    return Training(history=curves, theme_load=load, steps=steps, seconds=round(seconds, 1))
+    curves = {name: [float(value) for value in values] for name, values in fitted.history.items()}
+    return Training(history=curves, kept=fitted.kept, theme_load=load, steps=steps, seconds=round(seconds, 1))

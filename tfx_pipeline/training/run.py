@@ -14,7 +14,7 @@ from mos_tf import FeatureSpec, MixtureOfSequence, SequenceRanker, Vocabulary
 from mos_tf.datasets.config import RequestConfig
 from mos_tf.datasets.tensors import parse_spec
 from mos_tf.encoders import DIN
-from mos_tf.models.fitting import fit_best
+from mos_tf.models.fitting import Fitted, fit_best
 from serving.export import export_ranker
 from tfx_pipeline.components.serving_reference import REFERENCE_FILE, write_reference
 from tfx_pipeline.config import TrainingConfig
@@ -52,7 +52,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
     ranker = _make_ranker(spec, vocabularies, config)
     ranker.adapt(train.once(config.batch_size))
-    history = fit_best(
+    fitted = fit_best(
         ranker,
         train.endless(config.batch_size, config.seed),
         validation.once(config.batch_size),
@@ -61,6 +61,7 @@ def run_fn(fn_args: FnArgs) -> None:
         learning_rate=config.learning_rate,
         callbacks=[_Progress()],
     )
+    _tell_what_was_kept(fitted)
 
     run_dir = Path(fn_args.model_run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
     themes, token = ranker.theme_table(), vocabularies[spec.theme_token]
     counts = count_tokens(train.once(config.batch_size), spec.theme_token, token.num_ids)
-    training = training_record(history.history, themes, counts, config.steps, time.monotonic() - started)
+    training = training_record(fitted, themes, counts, config.steps, time.monotonic() - started)
     (run_dir / TRAINING_FILE).write_text(training.model_dump_json())
     (run_dir / THEMES_FILE).write_text(theme_record(token.tokens, themes, counts).model_dump_json())
 
@@ -92,6 +93,16 @@ def _make_ranker(spec: FeatureSpec, vocabularies: dict[str, Vocabulary], config:
         MixtureOfSequence(DIN(), num_themes=config.num_themes, window=config.window),
         embedding_dim=config.embedding_dim,
     )
+
+
+def _tell_what_was_kept(fitted: Fitted) -> None:
+    if fitted.kept:
+        _LOG.info("Kept the state after validation %d.", fitted.kept)
+    else:
+        _LOG.warning(
+            "At no validation did the ranker rank better than before the first step; that state was kept, where what "
+            "is counted of a candidate alone has a say. More steps, requests or another learning rate may change that."
+        )
 
 
 class _Progress(keras.callbacks.Callback):

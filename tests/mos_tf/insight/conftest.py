@@ -40,6 +40,7 @@ def planted_run(directory):
         },
         "training": {
             "history": {"loss": [0.5, 0.4], "val_loss": [0.52, 0.43], "auc": [0.6, 0.7], "val_gauc": [0.61, 0.64]},
+            "kept": 2,
             "theme_load": {"2": [0.5, 0.5, 0.0], "4": [0.55, 0.25, 0.15, 0.0, 0.05]},
             "steps": 1234,
             "seconds": 83.0,

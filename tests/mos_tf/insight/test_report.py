@@ -1,3 +1,4 @@
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -65,6 +66,7 @@ def test_it_says_the_numbers_of_the_run(html):
         "train 70 210 0 60 events",
         "Made of 1,010 rows of 5 users. Bad rows: 7 missing user, 3 bad timestamp.",
         "1,234 steps in 1 min 23 s",
+        "The state after validation 2 was kept.",
         "GAUC overall change to the live model -0.0057 -0.0050 ✕ not passed",
         "overall 0.7123 +0.0123 0.6543 -0.0057 55,000",
         "history length 1–9 0.6111 – –",
@@ -77,6 +79,13 @@ def test_it_says_the_numbers_of_the_run(html):
         "mos insight report --demo here",
     ):
         assert number in text
+
+
+def test_a_training_that_no_step_made_better_is_told(run_dir):
+    training = run_dir / "results" / "training.json"
+    training.write_text(json.dumps({**json.loads(training.read_text()), "kept": 0}))
+    text = Page(written(read(run_dir), run_dir)).text
+    assert "At no validation did the model rank better than before the first step" in text
 
 
 def test_it_is_one_file_that_fetches_nothing(html):

@@ -20,10 +20,11 @@ def _ranker():
 def test_the_state_that_is_kept_is_the_best_one_validated():
     keras.utils.set_random_seed(0)
     ranker, validation = _ranker(), planted_dataset(seed=1)
-    history = fit_best(
+    history, kept = fit_best(
         ranker, planted_dataset().repeat(), validation, steps=12, validations=4, learning_rate=0.03
-    ).history
+    )
     assert len(history["val_gauc"]) == 4
+    assert kept == 1 + np.argmax(history["val_gauc"])
     evaluated = ranker.evaluate(validation, return_dict=True, verbose=0)
     assert evaluated["gauc"] == pytest.approx(max(history["val_gauc"]), abs=1e-5)
     np.testing.assert_allclose(ranker.optimizer.learning_rate, 0.0, atol=1e-6)  # the budget is used up
@@ -36,7 +37,8 @@ def test_a_training_that_makes_ranking_worse_leaves_the_ranker_as_it_was():
     ranker.prepare(planted_dataset(), None)
     before = ranker.get_weights()
     opposite = planted_dataset().map(lambda features, label: (features, label.with_flat_values(1 - label.flat_values)))
-    history = fit_best(ranker, opposite.repeat(), validation, steps=8, validations=2, learning_rate=0.01).history
+    history, kept = fit_best(ranker, opposite.repeat(), validation, steps=8, validations=2, learning_rate=0.01)
+    assert kept == 0
     ranker.compile()
     assert max(history["val_gauc"]) < ranker.evaluate(validation, return_dict=True, verbose=0)["gauc"]
     for now, then in zip(ranker.get_weights(), before, strict=True):

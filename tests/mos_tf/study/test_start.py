@@ -52,7 +52,7 @@ def test_a_start_that_another_process_makes_is_waited_for(study_data):
 
 
 def test_a_ranker_knows_what_it_starts_from_whatever_its_encoder(study_data):
-    ranker = train(ROWS["affinity alone"], DIN, study_data, seed=0, trial=0)
+    ranker, _ = train(ROWS["affinity alone"], DIN, study_data, seed=0, trial=0)
     start = start_of(ROWS["affinity alone"], study_data, 0)
     features, _ = next(iter(study_data.test.batches(8)))
     np.testing.assert_array_equal(ranker.numbers(features), start.numbers(features))
@@ -66,7 +66,7 @@ def test_a_training_is_the_same_whether_its_start_was_there_or_not(study_data):
 
     def trained():
         keras.backend.clear_session()
-        ranker = train(OURS, DIN, study_data, seed=1, trial=0)
+        ranker, _ = train(OURS, DIN, study_data, seed=1, trial=0)
         return scores_of(score_of(ranker, study_data.test), study_data.test)[0]
 
     np.testing.assert_allclose(trained(), trained(), rtol=1e-5)
@@ -76,6 +76,6 @@ def test_a_training_is_the_same_whether_its_start_was_there_or_not(study_data):
 @pytest.mark.parametrize("row", ["MoS + affinity, random themes", "MoS + affinity, true themes"])
 def test_themes_that_are_given_stay_those_of_a_training(study_data, row):
     variant = ROWS[row]
-    ranker = train(variant, MeanPooling, study_data, seed=3, trial=0)
+    ranker, _ = train(variant, MeanPooling, study_data, seed=3, trial=0)
     expected = table_of(variant.grouping, study_data, "category", study_data.num_themes, seed=3)
     np.testing.assert_array_equal(np.stack(list(ranker.theme_table().values()), axis=1), expected)

@@ -4,7 +4,7 @@ import pytest
 from mos_tf.study.config import named
 from mos_tf.study.quality import Ran
 from mos_tf.study.report import write_report
-from mos_tf.study.tables import comparisons, difference_table, grid_of, markdown, quality_table
+from mos_tf.study.tables import comparisons, difference_table, grid_of, kept_as_begun, markdown, quality_table
 
 
 def result(encoder, variant, seed, auc, multiply_adds=1e6):
@@ -36,6 +36,14 @@ def test_a_row_shows_mean_and_deviation_over_seeds_and_leaves_out_what_a_peer_ha
     lines = quality_table(grid_of(RESULTS)).splitlines()
     assert "| popularity | 1 | 0.5000 | 0.5000 |  |  |  |  |  |  |  |" in lines
     assert any(line.startswith("| SDIM: plain + affinity | 2 | 0.7050 ± 0.0071 |") for line in lines)
+
+
+def test_a_row_whose_trainings_no_step_made_better_is_told_with_their_number():
+    kept = [{**result("SDIM", "MoS + affinity", seed, 0.7), "kept": step} for seed, step in enumerate([0, 3, 0])]
+    better = {**result("SDIM", "plain + affinity", 0, 0.7), "kept": 5}
+    earlier = result("SDIM", "MoS + affinity", 3, 0.7)
+    assert kept_as_begun(grid_of([*kept, earlier, better])).endswith("has a say, in SDIM: MoS + affinity (2 of 3).\n\n")
+    assert kept_as_begun(grid_of([better, earlier])) == ""
 
 
 def test_ours_is_compared_with_rows_that_know_as_much_and_with_every_peer():

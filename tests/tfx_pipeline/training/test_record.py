@@ -1,6 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
+from mos_tf.models.fitting import Fitted
 from tfx_pipeline.training.record import count_tokens, theme_record, training_record
 
 THEMES = {2: np.array([0, 1, 0, 2]), 3: np.array([0, 1, 2, 3]), 9: np.array([4, 5, 6, 9])}
@@ -25,11 +26,11 @@ def test_events_that_requests_repeat_count_once():
 
 
 def test_the_load_is_each_themes_share_of_the_events_with_no_theme_last():
-    record = training_record({"loss": [0.5, 0.25]}, THEMES, COUNTS, steps=10, seconds=1.23)
+    record = training_record(Fitted({"loss": [0.5, 0.25]}, kept=2), THEMES, COUNTS, steps=10, seconds=1.23)
 
     assert record.theme_load["2"] == [0.7, 0.3, 0.0]
     assert record.theme_load["3"] == [0.6, 0.3, 0.1, 0.0]
-    assert (record.history, record.steps, record.seconds) == ({"loss": [0.5, 0.25]}, 10, 1.2)
+    assert (record.history, record.kept, record.steps, record.seconds) == ({"loss": [0.5, 0.25]}, 2, 10, 1.2)
 
 
 def test_the_middle_resolution_routes():
