@@ -17,8 +17,9 @@ class Encoded(NamedTuple):
 
     Attributes:
         vectors: [M, output_dim].
-        evidence: [M, evidence_dim], how strongly the history spoke (what a softmax normalises away); width 0 where
-            an encoder has none.
+        evidence: [M, evidence_dim], what a ranker is told besides the product of vector and candidate: how strongly the
+            history spoke (what a softmax normalises away), or the vector itself, where the encoder has compared history
+            and candidate already; width 0 where an encoder has none.
     """
 
     vectors: Any
@@ -70,7 +71,7 @@ class SequenceEncoder(keras.layers.Layer):
     [[2.0], [3.0]]
     """
 
-    evidence_dim = 0
+    evidence_dim: int = 0  # known once built
 
     def __init__(self, output_dim: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)

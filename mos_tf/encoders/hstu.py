@@ -46,7 +46,7 @@ class HSTU(SequenceEncoder):
     (seconds; the candidate's is the request's, 0) have learned, bucketed biases, one for all heads of a layer;
     without `history_time` there is the position alone. The paper divides by the longest sequence of all; here it is
     the number of keys, which no other row changes and which the norm behind it removes either way. A candidate of an
-    empty history gives a learned null vector.
+    empty history gives a learned null vector. The result knows the candidate already, so it is evidence, too.
 
     Args:
         max_events: encode the most recent events only; None: all of them.
@@ -88,6 +88,7 @@ class HSTU(SequenceEncoder):
 
     def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
         super().build(history_shape, candidates_shape)
+        self.evidence_dim = self.output_dim
         dim = history_shape[-1]
         if candidates_shape[-1] != dim:
             raise ValueError(
@@ -130,7 +131,7 @@ class HSTU(SequenceEncoder):
         vectors = self.output_projection(self.output_norm(targets))
         exists = (to_candidates.lengths > 0)[:, None]
         vectors = ops.where(exists, vectors, ops.cast(self.null_vector, vectors.dtype))
-        return Encoded(vectors, vectors[:, :0])
+        return Encoded(vectors, evidence=vectors)
 
     def get_config(self) -> dict:
         return {

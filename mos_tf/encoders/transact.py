@@ -36,7 +36,8 @@ class TransAct(SequenceEncoder):
     Every candidate has a transformer of its own over its row, so cost is Σ_c L_c²: no padding to the longest row, but
     quadratic all the same. As in the paper, events have no position (it found none to help): the order enters through
     the K most recent outputs. Its random time-window mask of training is left out. Where a row has fewer than K
-    events, zeros stand in; an empty one gives a learned null vector.
+    events, zeros stand in; an empty one gives a learned null vector. The result knows the candidate already, so it is
+    evidence, too: a ranker reads it as it is, as the paper's does, not only multiplied by the candidate.
 
     Args:
         max_events: the window, the most recent events that are encoded; None: all of them.
@@ -89,6 +90,7 @@ class TransAct(SequenceEncoder):
 
     def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
         super().build(history_shape, candidates_shape)
+        self.evidence_dim = self.output_dim
         width = history_shape[-1] + candidates_shape[-1]
         if width % self.num_heads:
             raise ValueError(
@@ -128,7 +130,7 @@ class TransAct(SequenceEncoder):
         exists = (lengths > 0)[:, None]
         vectors = self.output_projection(ops.concatenate([recent, ops.where(exists, peak, 0.0)], axis=1))
         vectors = ops.where(exists, vectors, ops.cast(self.null_vector, vectors.dtype))
-        return Encoded(vectors, vectors[:, :0])
+        return Encoded(vectors, evidence=vectors)
 
     def _most_recent(self, fused: Any, splits: Any, lengths: Any, pairs: Pairs, valid: Any, rank: Any) -> Any:
         """Returns each candidate's last K outputs, latest first, zeros where there are fewer: [M, K · width]."""

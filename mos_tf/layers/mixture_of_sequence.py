@@ -171,7 +171,8 @@ class MixtureOfSequence(keras.layers.Layer):
     @property
     def evidence_dim(self) -> int:
         """Width of `Mixed.evidence`."""
-        return len(self.experts) * self.encoder.evidence_dim
+        experts = (self.global_expert, self.short_expert, self.theme_expert)
+        return sum(expert.evidence_dim for expert in experts if expert is not None)
 
     def build(
         self,

@@ -37,7 +37,11 @@ class ShortTermExpert(SequenceEncoder):
         check_encoder(self, encoder)
         self.encoder = encoder
         self.window = window
-        self.evidence_dim = encoder.evidence_dim
+
+    @property
+    def evidence_dim(self) -> int:  # type: ignore[override]
+        """Width of the evidence, the encoder's."""
+        return self.encoder.evidence_dim
 
     def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
         if not self.encoder.built:  # it is, where it was read from a file

@@ -56,7 +56,11 @@ class ThemeExperts(keras.layers.Layer):
         self.encoders = (
             [copy_encoder(encoder, f"theme_{theme}") for theme in range(num_themes + 1)] if own_weights else [encoder]
         )
-        self.evidence_dim = encoder.evidence_dim
+
+    @property
+    def evidence_dim(self) -> int:
+        """Width of the evidence, the encoder's."""
+        return self.encoders[0].evidence_dim
 
     def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
         for encoder in self.encoders:

@@ -58,8 +58,12 @@ class MixtureOfExperts(SequenceEncoder):
             raise ValueError(f"a mixture needs 2 experts or more. Received: num_experts={num_experts}")
         self.num_experts = num_experts
         self.dispatch = dispatch
-        self.evidence_dim = encoder.evidence_dim
         self.experts = [copy_encoder(encoder, f"expert_{number}") for number in range(num_experts)]
+
+    @property
+    def evidence_dim(self) -> int:  # type: ignore[override]
+        """Width of the evidence, an expert's."""
+        return self.experts[0].evidence_dim
 
     def make_gate(self) -> Gate:
         """Returns the gate over `num_experts`; its load is named like the mixture."""

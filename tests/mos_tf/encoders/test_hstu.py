@@ -64,7 +64,8 @@ def test_an_empty_history_gives_the_null_vector():
     history = Rows(tf.zeros([0, DIM]), tf.constant([0, 0], tf.int64))
     encoded = layer.encode(history, tf.ones([1, DIM]), tf.constant([0], tf.int64))
     np.testing.assert_array_equal(encoded.vectors[0], np.arange(DIM))
-    assert encoded.evidence.shape == (1, 0)
+    assert layer.evidence_dim == DIM
+    np.testing.assert_array_equal(encoded.evidence, encoded.vectors)
 
 
 def test_a_row_beyond_the_limit_is_refused_and_a_window_is_the_way_out():

@@ -50,7 +50,17 @@ def test_an_empty_history_gives_the_null_vector():
     history = Rows(tf.zeros([0, DIM]), tf.constant([0, 0], tf.int64))
     encoded = layer.encode(history, tf.ones([1, DIM]), tf.constant([0], tf.int64))
     np.testing.assert_array_equal(encoded.vectors[0], np.arange(DIM))
-    assert encoded.evidence.shape == (1, 0)
+
+
+def test_the_vector_is_evidence_too_whatever_its_width():
+    for output_dim, width in ((None, DIM), (3, 3)):
+        layer = disturbed(small(output_dim=output_dim))
+        case = Case.random((4, 0), (2, 1))
+        call(layer, case.inputs())
+        history, candidates = (Rows.of(case.inputs()[name]) for name in ("history", "candidates"))
+        encoded = layer.encode(history, candidates.values, candidates.ids)
+        assert layer.evidence_dim == width
+        np.testing.assert_array_equal(encoded.evidence, encoded.vectors)
 
 
 def test_without_a_window_a_row_beyond_the_limit_is_refused():

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from mos_tf import MixtureOfSequence
-from mos_tf.encoders import DIN
+from mos_tf.encoders import DIN, TransAct
 from mos_tf.ragged import Rows
 from tests.support.sequence_layers import DIM, TOKENS, Case, call, check_sequence_layer
 
@@ -97,6 +97,14 @@ def test_light_modes_leave_experts_out(tmp_path):
         assert layer.global_expert is None
         assert layer.evidence_dim == 4 * len(experts)
     assert not any("global" in weight.path or "short" in weight.path for weight in layer.weights)
+
+
+def test_evidence_is_as_wide_as_the_experts_that_take_part_say_once_built():
+    for experts in (("global", "short", "theme"), ("short", "theme"), ("theme",)):
+        layer = MixtureOfSequence(TransAct(feed_forward=4, num_recent=1), num_themes=3, window=4, experts=experts)
+        layer.make_router(TOKENS + 1, routing_dim=4)
+        layer.build((None, None, DIM), (None, None, DIM))
+        assert layer.evidence_dim == len(experts) * DIM
 
 
 def test_without_experts_the_affinity_alone_speaks():
