@@ -7,7 +7,8 @@ import numpy as np
 from keras import ops
 
 from mos_tf.encoders.arguments import positive
-from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.encoders.base import Encoded, Shape
+from mos_tf.encoders.joint import JointEncoder
 from mos_tf.ragged import Pairs, Rows, Tiles, last_events, pair_rows, row_lengths, tile_rows
 from mos_tf.ragged.backend import count, look_up, segment_sum, take
 from mos_tf.ragged.limit import refuse_longer
@@ -32,7 +33,7 @@ _TIME_BUCKETS = 32  # 0, then an octave of seconds each: [2^(b-1), 2^b)
 
 
 @keras.saving.register_keras_serializable("mos_tf")
-class HSTU(SequenceEncoder):
+class HSTU(JointEncoder):
     """Hierarchical Sequential Transduction Unit, ranking candidates as targets appended to the history.
 
         U, V, Q, K = split(SiLU(W_1 LN(x)))                                        one layer
@@ -53,6 +54,7 @@ class HSTU(SequenceEncoder):
         num_layers: layers.
         num_heads: attention heads, which divide the width of an event.
         output_dim: width of the result; default the history's.
+        **kwargs: of `JointEncoder`.
 
     Raises:
         ValueError: a window beyond the limit of quadratic layers, heads that do not divide the width, candidates and
@@ -88,7 +90,6 @@ class HSTU(SequenceEncoder):
 
     def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
         super().build(history_shape, candidates_shape)
-        self.evidence_dim = self.output_dim
         dim = history_shape[-1]
         if candidates_shape[-1] != dim:
             raise ValueError(
@@ -131,7 +132,7 @@ class HSTU(SequenceEncoder):
         vectors = self.output_projection(self.output_norm(targets))
         exists = (to_candidates.lengths > 0)[:, None]
         vectors = ops.where(exists, vectors, ops.cast(self.null_vector, vectors.dtype))
-        return Encoded(vectors, evidence=vectors)
+        return self.encoded(vectors)
 
     def get_config(self) -> dict:
         return {

@@ -6,7 +6,8 @@ import keras
 from keras import ops
 
 from mos_tf.encoders.arguments import positive
-from mos_tf.encoders.base import Encoded, SequenceEncoder, Shape
+from mos_tf.encoders.base import Encoded, Shape
+from mos_tf.encoders.joint import JointEncoder
 from mos_tf.ragged import Pairs, Rows, last_events, pair_rows, row_lengths, splits_of, tile_rows
 from mos_tf.ragged.backend import count, take, take_once
 from mos_tf.ragged.limit import refuse_longer
@@ -26,7 +27,7 @@ _WIDEST_TILE = 128  # measured: at 64 full rows are a seventh slower, log-normal
 
 
 @keras.saving.register_keras_serializable("mos_tf")
-class TransAct(SequenceEncoder):
+class TransAct(JointEncoder):
     """Early fusion: the candidate is concatenated to every recent event before a transformer encoder reads them.
 
         x_t = [e_t, v_c]
@@ -46,6 +47,7 @@ class TransAct(SequenceEncoder):
         feed_forward: width of the feed-forward layers.
         num_recent: K; the paper's is 10. One is cheaper and learns sooner where there is little to learn from.
         output_dim: width of the result; default the history's.
+        **kwargs: of `JointEncoder`.
 
     Raises:
         ValueError: a window beyond the limit of quadratic layers, heads that do not divide the width; on JAX, a longer
@@ -90,7 +92,6 @@ class TransAct(SequenceEncoder):
 
     def build(self, history_shape: Shape, candidates_shape: Shape) -> None:
         super().build(history_shape, candidates_shape)
-        self.evidence_dim = self.output_dim
         width = history_shape[-1] + candidates_shape[-1]
         if width % self.num_heads:
             raise ValueError(
@@ -130,7 +131,7 @@ class TransAct(SequenceEncoder):
         exists = (lengths > 0)[:, None]
         vectors = self.output_projection(ops.concatenate([recent, ops.where(exists, peak, 0.0)], axis=1))
         vectors = ops.where(exists, vectors, ops.cast(self.null_vector, vectors.dtype))
-        return Encoded(vectors, evidence=vectors)
+        return self.encoded(vectors)
 
     def _most_recent(self, fused: Any, splits: Any, lengths: Any, pairs: Pairs, valid: Any, rank: Any) -> Any:
         """Returns each candidate's last K outputs, latest first, zeros where there are fewer: [M, K · width]."""

@@ -63,6 +63,16 @@ def test_the_vector_is_evidence_too_whatever_its_width():
         np.testing.assert_array_equal(encoded.evidence, encoded.vectors)
 
 
+def test_an_encoder_of_a_file_from_before_vectors_were_evidence_has_none():
+    config = small().get_config()
+    assert TransAct.from_config(config).vector_as_evidence
+    del config["vector_as_evidence"]
+    layer = TransAct.from_config(config)
+    layer.build((None, None, DIM), (None, None, DIM))
+    encoded = layer.encode(Rows(tf.ones([2, DIM]), tf.constant([0, 2], tf.int64)), tf.ones([1, DIM]))
+    assert (layer.evidence_dim, encoded.evidence.shape) == (0, (1, 0))
+
+
 def test_without_a_window_a_row_beyond_the_limit_is_refused():
     history = tf.RaggedTensor.from_row_lengths(tf.zeros([MOST_EVENTS + 1, 2]), [MOST_EVENTS + 1])
     layer = TransAct(max_events=None, feed_forward=2)
