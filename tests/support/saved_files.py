@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from mos_tf import FirstStage, MixtureOfSequence, SequenceRanker
-from mos_tf.encoders import DIN, HSTU, SDIM, TWIN, Mamba4Rec, TransAct
+from mos_tf.encoders import DIN, HSTU, SDIM, TWIN, Mamba4Rec, SequenceEncoder, TransAct
 from mos_tf.moe import DSelectK, ExpertChoice, GShard
 from tests.support.ranked_requests import RICH_SPEC, SPEC, planted_dataset, planted_item_table, vocabularies
 from tests.support.sequence_layers import TOKENS, Case, call, disturb, flat_signature
@@ -24,6 +24,10 @@ CASE = Case.random((3, 0, 40, 1), (2, 3, 0, 1), routed=True, seed=21)
 
 def small_din() -> DIN:
     return DIN(hidden_units=4, num_heads=2)
+
+
+def small_transact() -> TransAct:
+    return TransAct(num_heads=2, feed_forward=6, num_layers=1, num_recent=3)
 
 
 def mixture(**options) -> MixtureOfSequence:
@@ -37,7 +41,7 @@ LAYERS: dict[str, Callable[[], keras.layers.Layer]] = {
     "din": small_din,
     "sdim": lambda: SDIM(num_hashes=12),
     "twin": lambda: TWIN(num_selected=5, num_heads=2),
-    "transact": lambda: TransAct(num_heads=2, feed_forward=6, num_layers=1, num_recent=3),
+    "transact": small_transact,
     "hstu": HSTU,
     "mamba4rec": lambda: Mamba4Rec(state_dim=3),
     "mixture": mixture,
@@ -49,16 +53,17 @@ LAYERS: dict[str, Callable[[], keras.layers.Layer]] = {
 }
 
 
-def small_ranker(**options) -> SequenceRanker:
+def small_ranker(encoder: Callable[[], SequenceEncoder] = small_din, **options) -> SequenceRanker:
     """A ranker of the plain requests, or of rich ones where it has an item table."""
     spec = RICH_SPEC if "item_table" in options else SPEC
     ids = {name: vocabularies()[name].num_ids for name in spec.categoricals if name in vocabularies()}
-    sequence = MixtureOfSequence(small_din(), num_themes=(2, 3), window=4)
+    sequence = MixtureOfSequence(encoder(), num_themes=(2, 3), window=4)
     return SequenceRanker(spec, ids, sequence, embedding_dim=4, **options)
 
 
 RANKERS: dict[str, Callable[[], SequenceRanker]] = {
     "ranker": small_ranker,
+    "transact_ranker": lambda: small_ranker(small_transact),
     "rich_ranker": lambda: small_ranker(
         item_table=planted_item_table(),
         first_stage=FirstStage(epochs=1),
