@@ -70,3 +70,8 @@ def test_a_figure_says_its_numbers_in_words():
     assert "AUC eval 0.7000" in CHARTS["training"]().alt
     assert "log loss overall 0.4000" in CHARTS["quality"]().alt
     assert "across its end 50.0%" in CHARTS["hopping"]().alt
+
+
+def test_history_lengths_marks_lengths_that_users_have():
+    # Of four users the median lies between 4 and 9, and the 95th percentile between 9 and 900.
+    assert "median 4, 95th percentile 9, longest 900" in history_lengths(pd.Series([1, 4, 9, 900])).alt
