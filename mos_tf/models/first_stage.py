@@ -17,21 +17,26 @@ class FirstStage(BaseModel):
     The numbers of training candidates do not change while it trains, so they are computed once and an epoch costs a
     small fraction of one of the whole ranker. AdamW; the weights kept are their exponential moving average.
 
+    What it has learned is then held: the encoders learn what is left to say, as each tree of gradient boosting does.
+    Trained on beside them, a tower of many numbers loses of what it knew, the more the higher their learning rate.
+
     Args:
         epochs: times through the candidates.
         batch_size: requests a step.
         learning_rate: of AdamW.
         ema_momentum: of the average, a step.
         max_candidates: how many candidates to hold in memory, the first ones of the dataset.
+        hold: whether the steps after it leave the tower of numbers as it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: PositiveInt = 5
+    epochs: PositiveInt = 12
     batch_size: PositiveInt = 256
     learning_rate: PositiveFloat = 2e-3
     ema_momentum: float = Field(0.99, ge=0, lt=1)
     max_candidates: PositiveInt = 1_000_000
+    hold: bool = True
 
 
 def train_first_stage(ranker: ScoringModel, batches: Iterable, settings: FirstStage) -> float:
@@ -43,6 +48,7 @@ def train_first_stage(ranker: ScoringModel, batches: Iterable, settings: FirstSt
         settings: how.
     """
     numbers, labels, splits = _collect(ranker, batches, settings.max_candidates)
+    ranker.head.hold_numbers(False)
     weights = ranker.head.number_weights
     optimizer = keras.optimizers.AdamW(
         settings.learning_rate, weight_decay=1e-4, use_ema=True, ema_momentum=settings.ema_momentum
@@ -65,6 +71,7 @@ def train_first_stage(ranker: ScoringModel, batches: Iterable, settings: FirstSt
             for rows, part in _shuffled(splits, settings.batch_size, rng)
         ]
     optimizer.finalize_variable_values(weights)
+    ranker.head.hold_numbers(settings.hold)
     return float(np.mean(losses))
 
 

@@ -109,10 +109,23 @@ class RankingHead(keras.layers.Layer):
         return ops.squeeze(logit + ops.cast(self.code_weights(code), "float32"), axis=-1)
 
     @property
+    def _number_layers(self) -> tuple[keras.layers.Layer, ...]:
+        return (self.embed_numbers, self.number_tower, self.code_weights) if self.has_numbers else ()
+
+    @property
     def number_weights(self) -> list[keras.Variable]:
-        """The trainable weights behind `number_logits`."""
-        layers = (self.embed_numbers, self.number_tower, self.code_weights) if self.has_numbers else ()
-        return [weight for layer in layers for weight in layer.trainable_weights]
+        """The trainable weights behind `number_logits`; none while these are held."""
+        return [weight for layer in self._number_layers for weight in layer.trainable_weights]
+
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether training leaves the tower of numbers as it is."""
+        return not self.number_tower.trainable
+
+    def hold_numbers(self, held: bool = True) -> None:
+        """Keeps training from changing the tower of numbers, whose dropout is then off, or lets it again."""
+        for layer in self._number_layers:
+            layer.trainable = not held
 
     def call(self, numbers: Any, vectors: Any, candidates: Any, evidence: Any, training: bool | None = None) -> Any:
         """Returns logits, float32 [M]."""
@@ -124,7 +137,7 @@ class RankingHead(keras.layers.Layer):
             for cross in self.crosses:
                 crossed = cross(first, crossed)
             logit += ops.cast(self.cross_weights(crossed), "float32")
-        return self.number_logits(numbers, training) + ops.squeeze(logit, axis=-1)
+        return self.number_logits(numbers, training and not self.holds_numbers) + ops.squeeze(logit, axis=-1)
 
     def get_config(self) -> dict:
         return {

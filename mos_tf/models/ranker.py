@@ -41,7 +41,8 @@ class SequenceRanker(ScoringModel):
         sequence: `MixtureOfSequence` around an encoder, or an encoder alone; default `MixtureOfSequence(DIN())`.
         item_table: the features of items that the spec has `of="item_table"`.
         objective: loss, class weight and the share of negatives in the training data; default cross-entropy.
-        first_stage: trains the tower of numbers alone before the first step of the first `fit`; default no such stage.
+        first_stage: trains the tower of numbers alone before the first step of the first `fit`, and holds it from
+            there; default no such stage.
         embedding_dim: width of event and candidate vectors.
         embedding_learning_scale: how fast embeddings learn, the other weights 1 (0.3 goes well with a first stage); for
             Adam and its kin.
@@ -205,6 +206,8 @@ class SequenceRanker(ScoringModel):
             )
         evidence = self.sequence.evidence_dim + (self.embedding_dim if self.embed.has_context else 0)
         self.head.build(numbers, vector, vector, (None, evidence))
+        # From the start and not only after the first stage, so that the optimizer of a file finds the same weights.
+        self.head.hold_numbers(self.first_stage is not None and self.first_stage.hold)
         self.built = True
 
     def prepare(self, dataset: tf.data.Dataset, max_batches: int | None) -> None:
@@ -281,7 +284,9 @@ class SequenceRanker(ScoringModel):
             if config[name] is not None:
                 config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects)
         config["objective"] = Objective.model_validate(config["objective"])
-        config["first_stage"] = FirstStage.model_validate(config["first_stage"]) if config["first_stage"] else None
+        if config["first_stage"]:
+            # Files of before it was held train on as they did.
+            config["first_stage"] = FirstStage.model_validate({"hold": False, **config["first_stage"]})
         return cls(**config)
 
 

@@ -73,6 +73,7 @@ def begun(variant: Variant, encoder: Callable[[], SequenceEncoder], data: StudyD
     keras.utils.set_random_seed(seed)  # whether the start was there already makes no difference
     ranker = variant.make(data, encoder, seed)
     take_over(ranker, start)
+    ranker.head.hold_numbers()  # as a ranker with a first stage of its own does
     return ranker
 
 

@@ -1,3 +1,5 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -22,12 +24,87 @@ def test_the_first_stage_trains_the_tower_of_numbers_and_nothing_else():
     keras.utils.set_random_seed(0)
     ranker = small_ranker()
     ranker.adapt(planted_dataset())
-    before = {weight.path: weight.numpy() for weight in ranker.trainable_weights}
+    weights = ranker.trainable_weights
+    before = {weight.path: weight.numpy() for weight in weights}
     tower = {weight.path for weight in ranker.head.number_weights}
     first = train_first_stage(ranker, planted_dataset(), FirstStage(epochs=1))
     assert train_first_stage(ranker, planted_dataset(), FirstStage(epochs=10)) < first
-    moved = {weight.path for weight in ranker.trainable_weights if np.any(weight.numpy() != before[weight.path])}
+    moved = {weight.path for weight in weights if np.any(weight.numpy() != before[weight.path])}
     assert moved == tower
+
+
+def trained_tower(**settings) -> tuple[SequenceRanker, list[np.ndarray], list[np.ndarray]]:
+    """A ranker whose first `fit` had a first stage, its tower of numbers then, and after a second `fit`."""
+    keras.utils.set_random_seed(0)
+    ranker = small_ranker(first_stage=FirstStage(epochs=1, **settings))
+    ranker.prepare(planted_dataset(), None)
+    before = tower_of(ranker)
+    ranker.fit(planted_dataset(), epochs=1, verbose=0)
+    return ranker, before, tower_of(ranker)
+
+
+def tower_of(ranker: SequenceRanker) -> list[np.ndarray]:
+    head = ranker.head
+    return [
+        np.array(weight.numpy())
+        for layer in (head.embed_numbers, head.number_tower, head.code_weights)
+        for weight in layer.variables
+        if weight.dtype == "float32"
+    ]
+
+
+def test_the_steps_after_it_leave_the_tower_of_numbers_as_it_is():
+    ranker, before, after = trained_tower()
+    assert ranker.head.holds_numbers and not ranker.head.number_weights
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert ranker.embed.trained
+
+
+def test_a_tower_that_is_not_held_trains_on():
+    ranker, before, after = trained_tower(hold=False)
+    assert ranker.head.number_weights
+    assert any(np.any(one != other) for one, other in zip(before, after, strict=True))
+
+
+def test_a_held_tower_has_no_dropout():
+    ranker, *_ = trained_tower()
+    numbers = np.random.default_rng(0).normal(size=(50, ranker.candidate_numbers.output_dim)).astype("float32")
+    blank = [np.zeros((50, 8), "float32")] * 2
+    head = ranker.head
+    evidence = np.zeros((50, head.sequence_tower.input_shape[-1] - 16), "float32")
+    for layer in head.sequence_tower.layers:  # what it says, dropout or not, is 0
+        for weight in layer.trainable_weights:
+            weight.assign(np.zeros(weight.shape))
+    np.testing.assert_array_equal(
+        head(numbers, *blank, evidence, training=True), head(numbers, *blank, evidence, training=False)
+    )
+    head.hold_numbers(False)
+    assert np.any(
+        head(numbers, *blank, evidence, training=True) != np.array(head(numbers, *blank, evidence, training=False))
+    )
+
+
+def test_a_ranker_from_a_file_goes_on_with_its_tower_held(tmp_path):
+    ranker, before, _ = trained_tower()
+    ranker.save(tmp_path / "ranker.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Keras warns where an optimizer finds other weights than it left
+        again = keras.saving.load_model(tmp_path / "ranker.keras")
+    assert int(again.optimizer.iterations) == int(ranker.optimizer.iterations) > 0
+    for one, other in zip(ranker.optimizer.variables, again.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+    again.fit(planted_dataset(), epochs=1, verbose=0)
+    for one, other in zip(before, tower_of(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_file_of_before_towers_were_held_trains_on_as_it_did():
+    config = small_ranker(first_stage=FirstStage(epochs=1)).get_config()
+    assert config["first_stage"].pop("hold") is True
+    again = SequenceRanker.from_config(config)
+    assert again.first_stage == FirstStage(epochs=1, hold=False)
+    assert not again.head.holds_numbers
 
 
 @pytest.mark.slow

@@ -79,3 +79,11 @@ def test_themes_that_are_given_stay_those_of_a_training(study_data, row):
     ranker, _ = train(variant, MeanPooling, study_data, seed=3, trial=0)
     expected = table_of(variant.grouping, study_data, "category", study_data.num_themes, seed=3)
     np.testing.assert_array_equal(np.stack(list(ranker.theme_table().values()), axis=1), expected)
+
+
+def test_training_holds_the_tower_of_numbers_that_a_start_has_trained(study_data):
+    ranker, _ = train(OURS, DIN, study_data, seed=0, trial=0)
+    start = start_of(OURS, study_data, 0)
+    features, _ = next(iter(study_data.test.batches(8)))
+    numbers = start.numbers(features)
+    np.testing.assert_array_equal(ranker.head.number_logits(numbers), start.head.number_logits(numbers))
