@@ -34,7 +34,7 @@ def test_the_first_stage_trains_the_tower_of_numbers_and_nothing_else():
 
 
 def trained_tower(**settings) -> tuple[SequenceRanker, list[np.ndarray], list[np.ndarray]]:
-    """A ranker whose first `fit` had a first stage, its tower of numbers then, and after a second `fit`."""
+    """A ranker that had a first stage and an epoch: it, and its tower of numbers before and after the epoch."""
     keras.utils.set_random_seed(0)
     ranker = small_ranker(first_stage=FirstStage(epochs=1, **settings))
     ranker.prepare(planted_dataset(), None)
