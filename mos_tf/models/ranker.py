@@ -110,7 +110,7 @@ class SequenceRanker(ScoringModel):
         self.num_ids = id_counts(self.spec, num_ids, item_table)
         self.first_stage = first_stage
         self.found_themes = False  # whether the router's themes are this ranker's own finding
-        self._numbers_trained = False  # by the first stage, before the rest has seen a step
+        self._numbers_trained: bool | None = None  # by the first stage, for these quantiles; None: as found in a file
         self.embedding_dim = embedding_dim
         self.time_scales = tuple(time_scales)
         self.affinity_levels = affinity_levels
@@ -213,11 +213,8 @@ class SequenceRanker(ScoringModel):
     def prepare(self, dataset: tf.data.Dataset, max_batches: int | None) -> None:
         if not self.adapted:
             self.adapt(dataset, max_batches=max_batches)
-        if (
-            self.first_stage is not None
-            and self.candidate_numbers.output_dim
-            and not (self._numbers_trained or self.embed.trained)
-        ):
+        trained = self.embed.trained if self._numbers_trained is None else self._numbers_trained
+        if self.first_stage is not None and self.candidate_numbers.output_dim and not trained:
             self._numbers_trained = True
             loss = train_first_stage(self, _bounded(dataset, max_batches), self.first_stage)
             print(f"{self.name}: trained the tower of numbers for {self.first_stage.epochs} epochs, loss {loss:.4f}")
@@ -227,7 +224,8 @@ class SequenceRanker(ScoringModel):
     ) -> None:
         """Finds themes, priors and the quantiles of the numbers in training requests anew, and says so.
 
-        Themes that the router brought along, adapted before, are kept.
+        Themes that the router brought along, adapted before, are kept. Where there is a first stage, the next `fit`
+        begins with it.
 
         Args:
             dataset: batches of (features, label) from the training period.
@@ -239,6 +237,7 @@ class SequenceRanker(ScoringModel):
             DataError: the histories hold too few sessions to find themes in.
         """
         adapt_ranker(self, _bounded(dataset, max_batches), theme_start)
+        self._numbers_trained = False
 
     def update_metrics(self, x: Features) -> None:
         if self.theme_load is not None:

@@ -99,6 +99,18 @@ def test_a_ranker_from_a_file_goes_on_with_its_tower_held(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_ranker_adapted_anew_trains_the_tower_for_its_new_quantiles_and_holds_it_again(capfd):
+    ranker, before, _ = trained_tower()
+    capfd.readouterr()
+    ranker.adapt(planted_dataset())
+    ranker.prepare(planted_dataset(), None)
+    assert capfd.readouterr().out.count("trained the tower of numbers") == 1
+    assert any(np.any(one != other) for one, other in zip(before, tower_of(ranker), strict=True))
+    assert ranker.head.holds_numbers
+    ranker.prepare(planted_dataset(), None)
+    assert "trained the tower" not in capfd.readouterr().out
+
+
 def test_a_file_of_before_towers_were_held_trains_on_as_it_did():
     config = small_ranker(first_stage=FirstStage(epochs=1)).get_config()
     assert config["first_stage"].pop("hold") is True
