@@ -216,8 +216,8 @@ class SequenceRanker(ScoringModel):
         trained = self.embed.trained if self._numbers_trained is None else self._numbers_trained
         if self.first_stage is not None and self.candidate_numbers.output_dim and not trained:
             self._numbers_trained = True
-            loss = train_first_stage(self, _bounded(dataset, max_batches), self.first_stage)
-            print(f"{self.name}: trained the tower of numbers for {self.first_stage.epochs} epochs, loss {loss:.4f}")
+            epochs, loss = train_first_stage(self, _bounded(dataset, max_batches), self.first_stage)
+            print(f"{self.name}: trained the tower of numbers for {epochs} epochs, loss {loss:.4f}")
 
     def adapt(
         self, dataset: tf.data.Dataset, *, max_batches: int | None = None, theme_start: int | None = None

@@ -3,14 +3,15 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mos_tf import SequenceRanker
 from mos_tf.encoders import DIN
 from mos_tf.models import FirstStage
 from mos_tf.models import ranker as ranker_module
-from mos_tf.models.first_stage import _shuffled, train_first_stage
+from mos_tf.models.first_stage import Trained, _batches, train_first_stage
 from mos_tf.models.fitting import fit_best
-from tests.support.ranked_requests import SPEC, planted_dataset, vocabularies
+from tests.support.ranked_requests import SPEC, planted_dataset, planted_requests, vocabularies
 
 
 def small_ranker(**kwargs) -> SequenceRanker:
@@ -28,9 +29,53 @@ def test_the_first_stage_trains_the_tower_of_numbers_and_nothing_else():
     before = {weight.path: weight.numpy() for weight in weights}
     tower = {weight.path for weight in ranker.head.number_weights}
     first = train_first_stage(ranker, planted_dataset(), FirstStage(epochs=1))
-    assert train_first_stage(ranker, planted_dataset(), FirstStage(epochs=10)) < first
+    assert train_first_stage(ranker, planted_dataset(), FirstStage(epochs=10)).loss < first.loss
     moved = {weight.path for weight in weights if np.any(weight.numpy() != before[weight.path])}
     assert moved == tower
+
+
+def noise() -> tf.data.Dataset:
+    """Requests whose labels nothing tells."""
+    rng = np.random.default_rng(0)
+    requests = planted_requests()
+    for request in requests:
+        request.label[:] = rng.integers(0, 2, len(request.label))
+    return planted_dataset(requests=requests)
+
+
+def first_stage_of(dataset: tf.data.Dataset, settings: FirstStage) -> tuple[Trained, list[np.ndarray]]:
+    keras.utils.set_random_seed(0)
+    ranker = small_ranker()
+    ranker.adapt(dataset)
+    trained = train_first_stage(ranker, dataset, settings)
+    return trained, tower_of(ranker)
+
+
+def test_it_ends_where_held_out_requests_are_ranked_no_better_and_keeps_the_best():
+    settings = {"batch_size": 16, "learning_rate": 0.01, "ema_momentum": 0.5}
+    trained, tower = first_stage_of(noise(), FirstStage(**settings))
+    assert trained.epochs < 17  # three more were looked at
+    for epochs in (trained.epochs, trained.epochs + 1):
+        again, alike = first_stage_of(noise(), FirstStage(epochs=epochs, **settings))
+        assert again == trained
+        for one, other in zip(tower, alike, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("held_out", "number"), [(0.0, 40), (0.1, 9)])
+def test_where_nothing_is_held_out_it_trains_for_all_epochs(held_out, number):
+    requests = planted_requests(lengths=[20] * number, candidates=[3] * number)
+    dataset = planted_dataset(requests=requests)
+    trained, _ = first_stage_of(dataset, FirstStage(learning_rate=0.02, held_out=held_out))
+    assert trained.epochs == FirstStage().epochs
+
+
+def test_a_loss_that_is_never_finite_is_told():
+    ranker = small_ranker()
+    ranker.adapt(planted_dataset())
+    dataset = planted_dataset().map(lambda features, label: (features, label * np.nan))
+    with pytest.raises(ValueError, match=r"must be finite. Received: nan"):
+        train_first_stage(ranker, dataset, FirstStage())
 
 
 def trained_tower(**settings) -> tuple[SequenceRanker, list[np.ndarray], list[np.ndarray]]:
@@ -133,7 +178,9 @@ def test_the_best_fit_runs_it_once_over_all_it_trains_on(monkeypatch, capfd):
     """Not over the first part of an endless dataset, which is an epoch to `fit`."""
     seen = []
     monkeypatch.setattr(
-        ranker_module, "train_first_stage", lambda ranker, batches, settings: seen.append(len(list(batches))) or 0.0
+        ranker_module,
+        "train_first_stage",
+        lambda ranker, batches, settings: seen.append(len(list(batches))) or (1, 0.0),
     )
     ranker = small_ranker(first_stage=FirstStage(epochs=1))
     train = planted_dataset().repeat()
@@ -141,16 +188,16 @@ def test_the_best_fit_runs_it_once_over_all_it_trains_on(monkeypatch, capfd):
     assert seen == [8]
 
 
-def test_batches_hold_whole_requests_each_once():
+def test_batches_hold_whole_requests_in_the_order_asked_for():
     splits = np.array([0, 2, 2, 5, 6])
     seen = []
-    for rows, part in _shuffled(splits, 3, np.random.default_rng(0)):
+    for rows, part in _batches(splits, np.array([3, 1, 2, 0]), 3):
         assert part[-1] == len(rows)
         seen += [rows[start:end].tolist() for start, end in zip(part[:-1], part[1:], strict=True)]
-    assert sorted(seen) == [[], [0, 1], [2, 3, 4], [5]]
+    assert seen == [[5], [], [2, 3, 4], [0, 1]]
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"ema_momentum": 1.0}, {"learning_rate": 0.0}])
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"held_out": 1.0}, {"ema_momentum": 1.0}, {"learning_rate": 0.0}])
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         FirstStage(**wrong)

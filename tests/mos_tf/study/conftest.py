@@ -4,7 +4,7 @@ from mos_tf.datasets.generator.config import GeneratorConfig
 from mos_tf.study.config import Budget, Generated, named
 from mos_tf.study.data import prepare
 
-BUDGET = Budget(steps=4, batch_size=16, validations=2, first_stage_epochs=1, embedding_dim=8)
+BUDGET = Budget(steps=4, batch_size=16, validations=2, first_stage_epochs=6, embedding_dim=8)
 
 
 @pytest.fixture(scope="session")
