@@ -54,7 +54,7 @@ def check_study() -> StudyConfig:
             "name": "check",
             "source": Generated(generator=GeneratorConfig(users=150)),
             "max_requests": {"train": 4000, "eval": 500, "test": 1000},
-            "budget": Budget(steps=60, validations=2, learning_rates=(0.003,), first_stage_epochs=2),
+            "budget": Budget(steps=60, validations=2, learning_rates=(0.003,), first_stage_epochs=6),
         }
     )
 
