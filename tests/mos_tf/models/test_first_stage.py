@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -7,6 +8,7 @@ import tensorflow as tf
 
 from mos_tf import SequenceRanker
 from mos_tf.encoders import DIN
+from mos_tf.features import ITEM_ID
 from mos_tf.models import FirstStage
 from mos_tf.models import ranker as ranker_module
 from mos_tf.models.first_stage import Trained, _batches, train_first_stage
@@ -37,9 +39,10 @@ def test_the_first_stage_trains_the_tower_of_numbers_and_nothing_else():
 def noise() -> tf.data.Dataset:
     """Requests whose labels nothing tells."""
     rng = np.random.default_rng(0)
-    requests = planted_requests()
-    for request in requests:
-        request.label[:] = rng.integers(0, 2, len(request.label))
+    requests = [
+        replace(request, label=rng.integers(0, 2, len(request.candidates[ITEM_ID])).astype("float32"))
+        for request in planted_requests()
+    ]
     return planted_dataset(requests=requests)
 
 
