@@ -65,7 +65,7 @@ def train_first_stage(ranker: ScoringModel, batches: Iterable, settings: FirstSt
         are none.
 
     Raises:
-        ValueError: no epoch ends with a finite loss.
+        ValueError: no epoch ends with a finite loss; the tower is then as it was.
     """
     numbers, labels, splits = _collect(ranker, batches, settings.max_candidates)
     head = ranker.head
@@ -76,17 +76,18 @@ def train_first_stage(ranker: ScoringModel, batches: Iterable, settings: FirstSt
     )
     optimizer.build(weights)
 
-    @tf.function(reduce_retracing=True)
-    def loss_of(numbers: tf.Tensor, labels: tf.Tensor, splits: tf.Tensor) -> tf.Tensor:
-        return ranker.objective(labels, head.number_logits(numbers), row_ids(splits), tf.size(splits) - 1)
+    def loss_of(numbers: tf.Tensor, labels: tf.Tensor, splits: tf.Tensor, training: bool = False) -> tf.Tensor:
+        logits = head.number_logits(numbers, training=training)
+        return ranker.objective(labels, logits, row_ids(splits), tf.size(splits) - 1)
 
     @tf.function(reduce_retracing=True)
     def step(numbers: tf.Tensor, labels: tf.Tensor, splits: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            logits = head.number_logits(numbers, training=True)
-            loss = ranker.objective(labels, logits, row_ids(splits), tf.size(splits) - 1)
+            loss = loss_of(numbers, labels, splits, training=True)
         optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss
+
+    judge = tf.function(loss_of, reduce_retracing=True)
 
     def mean(of: Callable, requests: np.ndarray) -> float:
         parts = _batches(splits, requests, settings.batch_size)
@@ -94,25 +95,25 @@ def train_first_stage(ranker: ScoringModel, batches: Iterable, settings: FirstSt
 
     rng = np.random.default_rng(0)
     held_out, trained_on = np.split(rng.permutation(len(splits) - 1), [int(settings.held_out * (len(splits) - 1))])
-    best, kept = Trained(0, np.inf), []
+    best, kept = Trained(0, np.inf), [weight.numpy() for weight in weights]
     for epoch in range(1, settings.epochs + 1):
         loss = mean(step, rng.permutation(trained_on))
         latest = [weight.numpy() for weight in weights]
         optimizer.finalize_variable_values(weights)  # their average
         if len(held_out):
-            loss = mean(loss_of, held_out)
+            loss = mean(judge, held_out)
         if loss < best.loss or (not len(held_out) and np.isfinite(loss)):
             best, kept = Trained(epoch, loss), [weight.numpy() for weight in weights]
         if epoch - best.epochs == _PATIENCE:
             break
         _assign(weights, latest)
-    if not kept:
+    _assign(weights, kept)
+    head.hold_numbers(settings.hold)
+    if not best.epochs:
         raise ValueError(
             f"the loss of the first stage must be finite. Received: {loss} in each epoch; look for numbers that are "
             "not finite among the features, or lower its learning_rate"
         )
-    _assign(weights, kept)
-    head.hold_numbers(settings.hold)
     return best
 
 

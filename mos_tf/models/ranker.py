@@ -215,8 +215,8 @@ class SequenceRanker(ScoringModel):
             self.adapt(dataset, max_batches=max_batches)
         trained = self.embed.trained if self._numbers_trained is None else self._numbers_trained
         if self.first_stage is not None and self.candidate_numbers.output_dim and not trained:
-            self._numbers_trained = True
             epochs, loss = train_first_stage(self, _bounded(dataset, max_batches), self.first_stage)
+            self._numbers_trained = True
             print(f"{self.name}: trained the tower of numbers for {epochs} epochs, loss {loss:.4f}")
 
     def adapt(

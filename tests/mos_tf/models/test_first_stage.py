@@ -73,12 +73,17 @@ def test_where_nothing_is_held_out_it_trains_for_all_epochs(held_out, number):
     assert trained.epochs == FirstStage().epochs
 
 
-def test_a_loss_that_is_never_finite_is_told():
-    ranker = small_ranker()
+def test_a_loss_that_is_never_finite_is_told_and_what_caused_it_can_be_mended(capfd):
+    ranker = small_ranker(first_stage=FirstStage(epochs=4))
     ranker.adapt(planted_dataset())
-    dataset = planted_dataset().map(lambda features, label: (features, label * np.nan))
+    before = tower_of(ranker)
+    broken = planted_dataset().map(lambda features, label: (features, label * np.nan))
     with pytest.raises(ValueError, match=r"must be finite. Received: nan"):
-        train_first_stage(ranker, dataset, FirstStage())
+        ranker.prepare(broken, None)
+    for one, other in zip(before, tower_of(ranker), strict=True):
+        np.testing.assert_array_equal(one, other)
+    ranker.prepare(planted_dataset(), None)
+    assert "trained the tower of numbers for 4 epochs" in capfd.readouterr().out
 
 
 def trained_tower(**settings) -> tuple[SequenceRanker, list[np.ndarray], list[np.ndarray]]:
