@@ -25,8 +25,12 @@ class RankingHead(keras.layers.Layer):
     starts from a model of affinity and adds what the sequence knows beyond it. Where a candidate has no numbers,
     logit_φ is 0.
 
+    The first layer of the tower of numbers is narrow and its second wide: each number meets the first alone, so what a
+    number costs, `number_dim · (number_units[0] + B) + number_units[0] + B` multiply-adds, depends on no other width.
+
     Args:
         number_units: hidden widths of the tower of numbers.
+        number_dim: width of the embedding of each number.
         sequence_units: hidden widths of the tower of the sequence.
         dropout: on the hidden layers of both.
         cross_layers: DCN-v2 layers over what both towers see, for products across them.
@@ -34,7 +38,8 @@ class RankingHead(keras.layers.Layer):
 
     def __init__(
         self,
-        number_units: tuple[int, ...] = (128, 128),
+        number_units: tuple[int, ...] = (48, 256),
+        number_dim: int = 2,
         sequence_units: tuple[int, ...] = (64,),
         dropout: float = 0.1,
         cross_layers: int = 0,
@@ -42,11 +47,12 @@ class RankingHead(keras.layers.Layer):
     ):
         super().__init__(autocast=False, **kwargs)
         self.number_units = tuple(number_units)
+        self.number_dim = number_dim
         self.sequence_units = tuple(sequence_units)
         self.dropout = dropout
         self.cross_layers = cross_layers
         self.standardise = keras.layers.Normalization(axis=-1, dtype="float32", name="standardise")
-        self.embed_numbers = PiecewiseLinearEmbedding(name="embed_numbers")
+        self.embed_numbers = PiecewiseLinearEmbedding(number_dim, name="embed_numbers")
         self.code_weights = keras.layers.Dense(
             1, kernel_initializer="zeros", name="code_weights", dtype=self.dtype_policy
         )
@@ -143,6 +149,7 @@ class RankingHead(keras.layers.Layer):
         return {
             **super().get_config(),
             "number_units": list(self.number_units),
+            "number_dim": self.number_dim,
             "sequence_units": list(self.sequence_units),
             "dropout": self.dropout,
             "cross_layers": self.cross_layers,

@@ -54,7 +54,9 @@ class SequenceRanker(ScoringModel):
         similarity: whether matches are compared with the candidate, too, at the same levels (`HistorySimilarity`).
         time_features: whether events carry their age and the gap before them (`EventTimeEmbedding`).
         priors: whether the tower of numbers sees `LabelPriors`, for requests without popularity of their own.
-        cross_layers: of `RankingHead`.
+        number_units: of `RankingHead`, as `number_dim` and `cross_layers`.
+        number_dim: see there.
+        cross_layers: see there.
         event_dropout: share of history events the encoders do not see in a training step.
         item_dropout: share of item ids that a training step shows as unknown, so that unseen items score well.
         session_gap: seconds without an event after which a new session begins, where themes are found.
@@ -99,6 +101,8 @@ class SequenceRanker(ScoringModel):
         similarity: bool = True,
         time_features: bool = False,
         priors: bool = False,
+        number_units: tuple[int, ...] = (48, 256),
+        number_dim: int = 2,
         cross_layers: int = 0,
         event_dropout: float = 0.2,
         item_dropout: float = 0.2,
@@ -157,7 +161,9 @@ class SequenceRanker(ScoringModel):
             similarity,
             name="candidate_numbers",
         )
-        self.head = RankingHead(cross_layers=cross_layers, name="head", dtype=self.dtype_policy)
+        self.head = RankingHead(
+            number_units, number_dim, cross_layers=cross_layers, name="head", dtype=self.dtype_policy
+        )
         self._build_sublayers()
         self.theme_load = ThemeLoad(self._routing_themes, name="theme") if self.router else None
         self.unknown_items = keras.metrics.Mean("unknown_items") if item_table is not None else None
@@ -270,6 +276,8 @@ class SequenceRanker(ScoringModel):
             "similarity": self.candidate_numbers.similarity is not None,
             "time_features": self.event_time is not None,
             "priors": self.candidate_numbers.priors is not None,
+            "number_units": list(self.head.number_units),
+            "number_dim": self.head.number_dim,
             "cross_layers": self.head.cross_layers,
             "event_dropout": self.event_dropout,
             "item_dropout": self.embed.item_dropout,
@@ -278,7 +286,8 @@ class SequenceRanker(ScoringModel):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Any = None) -> "SequenceRanker":
-        config = {"similarity": False, **config}  # files of before there was any have none
+        # Files of before there was similarity have none, and of before the tower of numbers was narrow a wide one.
+        config = {"similarity": False, "number_units": (128, 128), "number_dim": 8, **config}
         for name in ("sequence", "dtype", "item_table"):
             if config[name] is not None:
                 config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects)

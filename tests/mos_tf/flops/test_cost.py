@@ -121,8 +121,8 @@ def test_a_ranker_adds_the_projections_of_numbers_and_the_head():
     assert spent["encoder"] == total(DIN(num_heads=2), [100], 3)
     assert spent["similarity"] == (100 + 3) * 64 * 2 * 2  # plain and aged, of all events and those of the category
     # 20 numbers: affinity to all, item and category, 5 each, similarity to all and category, 2 each, and popularity; 16
-    # bins, 8 wide. The second tower sees the product, the candidate, 4 of evidence and the store.
-    numbers = 20 * 16 * 8 + 20 * 16 + (20 * 9 * 128 + 128 * 128 + 128)
+    # bins, 2 wide. The second tower sees the product, the candidate, 4 of evidence and the store.
+    numbers = 20 * 16 * 2 + 20 * 16 + (20 * 3 * 48 + 48 * 256 + 256)
     assert spent["head"] == 3 * (numbers + (4 + 4 + 4 + 4) * 64 + 64)
 
 
