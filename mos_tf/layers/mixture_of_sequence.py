@@ -73,6 +73,7 @@ class MixtureOfSequence(keras.layers.Layer):
             nothing reads the whole history; with none at all the vector is a projection of the affinity alone.
         theme_weights: `"shared"`, one encoder for all themes, or `"own"`, one each.
         fusion: how the experts become one vector: `"gate"`, `"concatenation"` or `"mean"` (see `Fusion`).
+        gate_units: width of the gate's hidden layer.
         session_gap: seconds without an event that end a session, where ids do not tell.
 
     Call arguments:
@@ -119,6 +120,7 @@ class MixtureOfSequence(keras.layers.Layer):
         experts: Sequence[str] = EXPERTS,
         theme_weights: Literal["shared", "own"] = "shared",
         fusion: Combination = "gate",
+        gate_units: int = 8,
         session_gap: int = SESSION_GAP,
         **kwargs: Any,
     ):
@@ -127,7 +129,7 @@ class MixtureOfSequence(keras.layers.Layer):
         self.window = window
         self.routing_unit = _one_of("routing_unit", routing_unit, ("item", "session"))
         check_encoder(self, encoder)
-        positive(self, window=window, session_gap=session_gap)
+        positive(self, window=window, gate_units=gate_units, session_gap=session_gap)
         experts = (experts,) if isinstance(experts, str) else experts
         for expert in experts:
             _one_of("experts", expert, EXPERTS)
@@ -154,7 +156,8 @@ class MixtureOfSequence(keras.layers.Layer):
             )
         self.combination = fusion
         # A gate over a single expert has nothing to weigh.
-        self.fusion = Fusion(fusion if len(self.experts) > 1 else "mean", dtype=self.dtype_policy, name="fusion")
+        combination: Combination = fusion if len(self.experts) > 1 else "mean"
+        self.fusion = Fusion(combination, gate_units, dtype=self.dtype_policy, name="fusion")
         # Last, where `make_router` puts it, too: the order of the weights is that of an optimizer's state in a file.
         self.router: Any = router
 
@@ -305,12 +308,13 @@ class MixtureOfSequence(keras.layers.Layer):
             "experts": list(self.experts),
             "theme_weights": self.theme_weights,
             "fusion": self.combination,
+            "gate_units": self.fusion.hidden_units,
             "session_gap": self.session_gap,
         }
 
     @classmethod
     def from_config(cls, config: dict) -> "MixtureOfSequence":
-        config = dict(config)
+        config = {"gate_units": 32, **config}  # files of before it could be chosen have so many
         config["encoder"] = keras.saving.deserialize_keras_object(config["encoder"])
         config["router"] = keras.saving.deserialize_keras_object(config["router"]) if config["router"] else None
         return cls(**config)

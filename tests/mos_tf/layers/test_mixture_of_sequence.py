@@ -166,7 +166,9 @@ def test_own_weights_read_each_event_once_and_only_where_its_theme_is_asked_for(
 
 
 def test_a_mixture_of_every_other_choice_comes_back_from_its_file(tmp_path):
-    layer = mixture(num_themes=(2, 3), theme_weights="own", experts=("theme", "short"), fusion="mean", session_gap=60)
+    layer = mixture(
+        num_themes=(2, 3), theme_weights="own", experts=("theme", "short"), fusion="mean", gate_units=5, session_gap=60
+    )
     case = Case.random(routed=True)
     inputs = {
         name: keras.Input(value.shape[1:], dtype=value.dtype.name, ragged=True, name=name)
