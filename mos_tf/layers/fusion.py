@@ -43,7 +43,7 @@ class Fusion(keras.layers.Layer):
     ([[2.0, 4.0]], [[0.5, 0.5]])
     """
 
-    def __init__(self, combination: Combination = "gate", hidden_units: int = 8, **kwargs: Any):
+    def __init__(self, combination: Combination = "gate", hidden_units: int = 4, **kwargs: Any):
         super().__init__(**kwargs)
         if combination not in ("gate", "concatenation", "mean"):
             raise ValueError(

@@ -120,7 +120,7 @@ class MixtureOfSequence(keras.layers.Layer):
         experts: Sequence[str] = EXPERTS,
         theme_weights: Literal["shared", "own"] = "shared",
         fusion: Combination = "gate",
-        gate_units: int = 8,
+        gate_units: int = 4,
         session_gap: int = SESSION_GAP,
         **kwargs: Any,
     ):

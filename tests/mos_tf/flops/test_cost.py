@@ -75,7 +75,7 @@ def test_a_mixture_of_sequence_costs_the_history_its_window_and_a_theme():
     assert spent["theme expert"] == 2 * plain(20)  # 2 candidates ask for 2 of the 5 themes
     # 102 vectors through the projection 4 · 32 and along 5 codes of 32; gate (4 + 3 · 4) · 32 + 32 · 3
     assert spent["router"] == 102 * (128 + 160)
-    assert spent["fusion"] == 2 * (16 * 8 + 8 * 3)
+    assert spent["fusion"] == 2 * (16 * 4 + 4 * 3)
     told = cost(mixture, [100], 2, theme_lengths=[[70.0]]).multiply_adds
     assert told["theme expert"] == plain(70, 2)
     assert cost(mixture, [100], 0).multiply_adds["theme expert"] == 0
