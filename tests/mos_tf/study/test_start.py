@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mos_tf.encoders import DIN
+from mos_tf.study import start
 from mos_tf.study.groupings import table_of
 from mos_tf.study.lock import locked
 from mos_tf.study.mean_pooling import MeanPooling
@@ -39,6 +40,14 @@ def test_a_start_is_kept_and_found_again_as_it_was(study_data):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_start_of_other_code_is_not_taken(study_data, monkeypatch):
+    start_of(OURS, study_data, 0)
+    files = set((study_data.directory / "starts").glob("*.keras"))
+    monkeypatch.setattr(start, "commit", lambda: "another")
+    start_of(OURS, study_data, 0)
+    assert len(set((study_data.directory / "starts").glob("*.keras")) - files) == 1
+
+
 def test_a_start_that_another_process_makes_is_waited_for(study_data):
     start_of(OURS, study_data, 3)
     path = max((study_data.directory / "starts").glob("*.keras"), key=lambda file: file.stat().st_mtime)
@@ -53,10 +62,10 @@ def test_a_start_that_another_process_makes_is_waited_for(study_data):
 
 def test_a_ranker_knows_what_it_starts_from_whatever_its_encoder(study_data):
     ranker, _ = train(ROWS["affinity alone"], DIN, study_data, seed=0, trial=0)
-    start = start_of(ROWS["affinity alone"], study_data, 0)
+    begun = start_of(ROWS["affinity alone"], study_data, 0)
     features, _ = next(iter(study_data.test.batches(8)))
-    np.testing.assert_array_equal(ranker.numbers(features), start.numbers(features))
-    np.testing.assert_array_equal(ranker.theme_table()[8], start.theme_table()[8])
+    np.testing.assert_array_equal(ranker.numbers(features), begun.numbers(features))
+    np.testing.assert_array_equal(ranker.theme_table()[8], begun.theme_table()[8])
 
 
 @pytest.mark.slow
@@ -83,7 +92,7 @@ def test_themes_that_are_given_stay_those_of_a_training(study_data, row):
 
 def test_training_holds_the_tower_of_numbers_that_a_start_has_trained(study_data):
     ranker, _ = train(OURS, DIN, study_data, seed=0, trial=0)
-    start = start_of(OURS, study_data, 0)
+    begun = start_of(OURS, study_data, 0)
     features, _ = next(iter(study_data.test.batches(8)))
-    numbers = start.numbers(features)
-    np.testing.assert_array_equal(ranker.head.number_logits(numbers), start.head.number_logits(numbers))
+    numbers = begun.numbers(features)
+    np.testing.assert_array_equal(ranker.head.number_logits(numbers), begun.head.number_logits(numbers))
