@@ -33,7 +33,7 @@ class PaddedMixture(keras.layers.Layer):
         self,
         make_encoder: Callable[[], keras.layers.Layer],
         window: int = 50,
-        hidden_units: int = 32,
+        hidden_units: int = 4,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
