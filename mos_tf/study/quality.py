@@ -1,6 +1,5 @@
 """Runs a study by a plan: trials with the first seed, then the other seeds with the best of them."""
 
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,12 +57,12 @@ def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int, 
         kept = {row: number for row, number in plan.rows_of(encoder, config.once).items() if has_row(data, row)}
         rows |= {Cell(encoder=encoder, variant=row, seed=0): number for row, number in kept.items()}
         timings.append(Timing(encoder=encoder, rows=tuple(kept)))
-    trials = [_change(job, trial=trial) for job in rows for trial in range(plan.trials)]
+    # Trial by trial, since two trials of a row begin alike: side by side one would wait for the other's start.
+    trials = [_change(job, trial=trial) for trial in range(plan.trials) for job in rows]
     tried = _run("trials", trials, directory, processes)
-    of_rows = iter(tried)
     chosen = []
-    for job, number in rows.items():
-        best = best_trial(list(islice(of_rows, plan.trials)))
+    for place, (job, number) in enumerate(rows.items()):
+        best = best_trial(tried[place :: len(rows)])
         chosen += [_change(job, seed=seed, trial=best) for seed in range(number)]
     results = _run("seeds", chosen, directory, processes)
     times = _run("times", timings, directory, processes=1)

@@ -30,6 +30,22 @@ def test_what_has_a_result_is_not_run_again(study_data, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [CELL.file_name]
 
 
+def test_each_row_keeps_the_trial_that_served_its_own_first_seed_best(study_data, tmp_path, monkeypatch):
+    best = {"plain + affinity": 1, "MoS + affinity": 0}
+
+    def as_if_run(jobs, *_, **__):
+        gauc = {job: 0.6 + 0.1 * (job.trial == best[job.variant]) for job in jobs if isinstance(job, Cell)}
+        of_cells = [{**job.model_dump(), **tried(job.trial, gauc[job]), "price": {}, "seconds": 1} for job in gauc]
+        return of_cells or [{"encoder": "DIN", "rows": {}, "candidates_a_step": 80, "seconds": 1}]
+
+    monkeypatch.setattr("mos_tf.study.quality.run_cells", as_if_run)
+    plan = Plan(("DIN",), {"plain + affinity": 2, "MoS + affinity": 2}, {}, trials=2)
+    ran = run_study(study_data.config, plan, tmp_path, 1, study_data.directory.parent / "sources")
+    kept = [(result["variant"], result["seed"], result["trial"]) for result in ran.results]
+    assert kept == [(row, seed, best[row]) for row in best for seed in (0, 1)]
+    assert ran.seconds == 4 + 2 + 1  # two trials of two rows, two further seeds, one timing
+
+
 def test_every_run_has_a_file_of_its_own():
     jobs = [CELL, CELL.model_copy(update={"seed": 1}), CELL.model_copy(update={"trial": 1}), Peer(name="DIN", seed=0)]
     assert len({job.file_name for job in jobs}) == len(jobs)
