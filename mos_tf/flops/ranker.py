@@ -7,7 +7,7 @@ from mos_tf.flops.encoders import weights_of
 from mos_tf.flops.mixture_of_sequence import even_themes
 from mos_tf.flops.parts import Part, parts
 from mos_tf.flops.sequences import Sequences
-from mos_tf.layers import MixtureOfSequence
+from mos_tf.layers import HistorySimilarity, MixtureOfSequence
 from mos_tf.models import SequenceRanker
 from mos_tf.models.head import RankingHead
 
@@ -36,8 +36,19 @@ def _similarity(ranker: SequenceRanker, sequences: Sequences) -> dict[str, Part]
     events = sum(
         even_themes(sequences, themes[level]).events if level in themes else sequences.events for level in levels
     )
-    met = events + len(levels) * sequences.asked
-    return {"similarity": Part(met * similarity.numbers_per_level * similarity.dim, [])}
+    return {"similarity": Part(compared(similarity, events, sequences.asked), [])}
+
+
+def compared(similarity: HistorySimilarity, events: float, candidates: float) -> float:
+    """Returns the multiply-adds of comparing matches.
+
+    Args:
+        similarity: the layer.
+        events: how many match a candidate, summed over its levels.
+        candidates: how many there are.
+    """
+    met = events + (1 + len(similarity.levels)) * candidates
+    return met * similarity.numbers_per_level * similarity.dim
 
 
 def _embedded(ranker: SequenceRanker, sequences: Sequences) -> float:

@@ -94,7 +94,7 @@ class CandidateNumbers(keras.layers.Layer):
         """Returns affinity and, where wanted, similarity of the flat candidates."""
         assert self.affinity is not None
         events, candidates = (
-            self._ids(features, prefix, side)
+            self.level_ids(features, prefix, side)
             for prefix, side in zip((HISTORY, CANDIDATE), themes or (None, None), strict=True)
         )
         numbers = [
@@ -120,8 +120,14 @@ class CandidateNumbers(keras.layers.Layer):
             )
         return numbers
 
-    def _ids(self, features: Mapping[str, Any], prefix: str, themes: Any) -> dict[str, tf.RaggedTensor]:
-        """Returns the ids of events or candidates at every level."""
+    def level_ids(self, features: Mapping[str, Any], prefix: str, themes: Any) -> dict[str, tf.RaggedTensor]:
+        """Returns the ids of events or candidates at every level: int [batch, (n)].
+
+        Args:
+            features: the ranker's inputs, item table looked up.
+            prefix: `HISTORY` or `CANDIDATE`.
+            themes: of the flat events or candidates, int [N, resolutions]; None without any.
+        """
         rows = features[prefix + ITEM_ID]
         ids = {name: features[prefix + name] for name in self.ids}
         for column, count in enumerate(self.num_themes):

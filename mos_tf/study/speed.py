@@ -1,5 +1,6 @@
 """Times training steps and answers of all rows around an encoder in turns, so that what disturbs one disturbs all."""
 
+import collections
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -60,14 +61,17 @@ def _in_turns(
     """Returns the milliseconds of every call in every round; in a round all take the same batch.
 
     They are the processor's, which with one thread are the wall's where nothing runs beside: a core that is shared
-    halves the speed of one step and not of the next, so that medians of wall time would be of chance.
+    halves the speed of one step and not of the next, so that medians of wall time would be of chance. Batches are made
+    before the first round, since the first row of each would pay for them.
     """
     taken: dict[str, list[float]] = {row: [] for row in calls}
-    source = iter(batches.flat_map(lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(len(calls))))
+    made = batches.take(_WARM_UP + rounds).cache()
+    collections.deque(made, maxlen=0)
+    sources = {row: iter(made) for row in calls}
     for number in range(_WARM_UP + rounds):
         for row, call in calls.items():
             started = time.process_time()
-            call(source)
+            call(sources[row])
             if number >= _WARM_UP:
                 taken[row].append(round(1e3 * (time.process_time() - started), 3))
     return taken

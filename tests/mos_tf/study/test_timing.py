@@ -1,3 +1,6 @@
+import tensorflow as tf
+
+from mos_tf.study.speed import _in_turns
 from mos_tf.study.timing import Timing, timed
 
 TIMING = {
@@ -34,3 +37,18 @@ def test_other_rows_are_timed_anew():
     one, other = (Timing(encoder="SDIM", rows=rows) for rows in (("plain",), ("plain", "MoS")))
     assert one.file_name != other.file_name
     assert other.run_name == "SDIM: times of 2 rows"
+
+
+def test_no_row_is_charged_for_making_the_batches_and_in_a_round_all_take_the_same():
+    made, seen = [], {"plain": [], "MoS": []}
+
+    def batches():
+        for number in range(1000):
+            made.append(number)
+            yield number
+
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec((), tf.int64))
+    calls = {row: lambda source, row=row: seen[row].append((int(next(source)), len(made))) for row in seen}
+    taken = _in_turns(calls, dataset, rounds=4)
+    assert {row: len(ms) for row, ms in taken.items()} == {"plain": 4, "MoS": 4}  # those that warm up are left out
+    assert seen["plain"] == seen["MoS"] == [(number, len(made)) for number in range(7)]
