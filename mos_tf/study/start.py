@@ -1,7 +1,6 @@
 """What a training starts from, found once for all encoders: themes, vectors, quantiles and the tower of numbers."""
 
 import hashlib
-from importlib.metadata import version
 
 import keras
 
@@ -10,7 +9,7 @@ from mos_tf.models.first_stage import FirstStage
 from mos_tf.study.data import StudyData
 from mos_tf.study.lock import locked
 from mos_tf.study.mean_pooling import MeanPooling
-from mos_tf.study.provenance import commit
+from mos_tf.study.provenance import code
 from mos_tf.study.variants import Variant
 
 _STARTS = "starts"
@@ -21,7 +20,7 @@ def start_of(variant: Variant, data: StudyData, seed: int) -> SequenceRanker:
     """Returns a ranker that has been adapted and whose first stage is trained, around no encoder to speak of.
 
     None of this depends on the encoder, so it is kept beside the data for all rows with the same numbers and themes,
-    until the code is another: layers of other shapes could not take it over.
+    until the code is another, which may begin otherwise or with other shapes.
 
     Args:
         variant: the row.
@@ -29,8 +28,7 @@ def start_of(variant: Variant, data: StudyData, seed: int) -> SequenceRanker:
         seed: of the first stage, and of themes drawn by chance.
     """
     alike = variant.start
-    code = f"{version('mos-tf')} {commit()}"
-    name = hashlib.sha256(f"{alike} {seed} {code}".encode()).hexdigest()[:16]
+    name = hashlib.sha256(f"{alike} {seed} {code()}".encode()).hexdigest()[:16]
     path = data.directory / _STARTS / f"{name}.keras"
     with locked(path):  # two trials of a row begin together
         if not path.is_file():

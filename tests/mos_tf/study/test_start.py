@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mos_tf.encoders import DIN
-from mos_tf.study import start
+from mos_tf.study import provenance, start
 from mos_tf.study.groupings import table_of
 from mos_tf.study.lock import locked
 from mos_tf.study.mean_pooling import MeanPooling
@@ -43,9 +43,20 @@ def test_a_start_is_kept_and_found_again_as_it_was(study_data):
 def test_a_start_of_other_code_is_not_taken(study_data, monkeypatch):
     start_of(OURS, study_data, 0)
     files = set((study_data.directory / "starts").glob("*.keras"))
-    monkeypatch.setattr(start, "commit", lambda: "another")
+    monkeypatch.setattr(start, "code", lambda: "another")
     start_of(OURS, study_data, 0)
     assert len(set((study_data.directory / "starts").glob("*.keras")) - files) == 1
+
+
+def test_code_is_another_with_any_change_of_a_source_committed_or_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "_PACKAGE", tmp_path)
+    (tmp_path / "layer.py").write_text("a = 1")
+    told = {provenance.code.__wrapped__()}
+    (tmp_path / "layer.py").write_text("a = 2")
+    told.add(provenance.code.__wrapped__())
+    (tmp_path / "layer.py").rename(tmp_path / "model.py")
+    told.add(provenance.code.__wrapped__())
+    assert len(told) == 3
 
 
 def test_a_start_that_another_process_makes_is_waited_for(study_data):
