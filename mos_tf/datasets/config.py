@@ -68,7 +68,7 @@ class RowRules(BaseModel):
         start: rows before this time are bad (None: no bound).
         end: rows at or after this time are bad (None: no bound).
         event_types: the values of the column `event_type` that are known; None takes all and needs no column.
-        max_bad_share: share of bad rows, 0 to 1, above which a run fails.
+        max_bad_share: share of bad rows, 0 to 1, above which a run fails; duplicates do not count.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -162,7 +162,11 @@ def rows_of(rows: pa.Table, users: frozenset[str] | None) -> pa.Table:
 
 
 def check_bad_share(bad: Counter[str], rows: int, rules: RowRules) -> None:
-    """Raises DataError, with the count of every reason, where too many of the rows were bad."""
+    """Raises DataError, with the count of every reason, where too many of the rows were bad.
+
+    Duplicates do not count: a log in whole seconds has double clicks, and dropping all but one of a kind loses nothing.
+    """
+    bad = Counter({reason: count for reason, count in bad.items() if reason != DUPLICATE})
     if bad.total() > rules.max_bad_share * rows:
         counts = ", ".join(f"{reason}={count}" for reason, count in sorted(bad.items()))
         raise DataError(

@@ -28,13 +28,13 @@ class Tables:
         exposures: exposure id → the item ids of its list; None: there are no lists.
 
     Raises:
-        DataError: a column is missing, or an item has two rows.
+        DataError: a column is missing, lists are of another type, or an item has two rows.
     """
 
     def __init__(self, items: pd.DataFrame, exposures: pa.Table | None = None):
         exposures = _NO_LISTS if exposures is None else exposures
         _require_columns("items", items.columns, [ITEM_ID])
-        _require_columns("exposures", exposures.column_names, ["exposure_id", "item_ids"])
+        check_lists(exposures.schema)
         lists = exposures.column("item_ids").combine_chunks()
         flat = lists.flatten()
         if not pa.types.is_dictionary(flat.type):
@@ -155,6 +155,18 @@ def weekly_counts(item_ids: np.ndarray, timestamps: np.ndarray, end: int) -> Wee
         sizes.index.get_level_values("week").to_numpy(dtype=np.int64),
         sizes.to_numpy(),
     )
+
+
+def check_lists(schema: pa.Schema) -> None:
+    """Raises DataError where exposure lists lack a column that they must have, or one is of another type."""
+    _require_columns("exposures", schema.names, ["exposure_id", "item_ids"])
+    own, listed = schema.field("exposure_id").type, schema.field("item_ids").type
+    is_list = isinstance(listed, (pa.ListType, pa.LargeListType, pa.FixedSizeListType))
+    if pa.types.is_nested(own) or not is_list or pa.types.is_nested(listed.value_type):
+        raise DataError(
+            f"exposures have one id and a list of ids a row. Received: 'exposure_id' of {own} and 'item_ids' of "
+            f"{listed}; write ids as strings, and those of a list as a list column"
+        )
 
 
 def clean(values: pd.Series, kind: Kind) -> np.ndarray:

@@ -19,7 +19,7 @@ from mos_tf.privacy import hash_user
 
 MOST_FILES = 30  # a commit of more is a sweep, as a new licence line, and says nothing of what one works on
 FEWEST_EVENTS = 20  # of a developer, as the fewest ratings of a MovieLens user
-_COMMIT = "\x01"  # begins the line of a commit; git quotes it in names of files
+_COMMIT = "\0\0"  # ends what came before and begins a commit; no name of a file is empty or holds a NUL
 
 
 def read(repository: Path) -> Source:
@@ -40,29 +40,29 @@ def read(repository: Path) -> Source:
 
 def _commits(repository: Path) -> Iterator[list[tuple[str, str, str]]]:
     """Yields developer, file and time of the files of each commit that is no sweep."""
-    for commit in _log(repository).split(_COMMIT)[1:]:
-        author, *files = commit.splitlines()
+    for commit in f"\0{_log(repository)}".split(_COMMIT)[1:]:
+        author, _, changed = commit.partition("\0\n")
         address, _, time = author.rpartition("|")
-        files = [path for path in files if path]
+        files = [path for path in changed.split("\0") if path]
         if len(files) <= MOST_FILES:
             developer = hash_user(address.lower())
             yield [(developer, path, time) for path in files]
 
 
 def _log(repository: Path) -> str:
-    # Without renames, which git would tell from what is in the files.
-    history = ["log", "--no-merges", "--no-renames", "--name-only", f"--format={_COMMIT}%ae|%at"]
+    # Without renames, which git would tell from what is in the files; -z, or it quotes names that are not plain.
+    history = ["log", "-z", "--no-merges", "--no-renames", "--name-only", "--format=%x00%ae|%at"]
     git = ["git", "-C", str(repository), *history]
     try:
-        told = subprocess.run(git, capture_output=True, encoding="utf-8", errors="replace", check=True)  # noqa: S603
+        told = subprocess.run(git, capture_output=True, check=True)  # noqa: S603
     except FileNotFoundError as error:
         raise DataError("commits are read by git. Received: no git on this machine; install it") from error
     except subprocess.CalledProcessError as error:
         raise DataError(
             f"commits are those of a git repository. Received: {repository}, of which git says: "
-            f"{' '.join(error.stderr.split())}; clone one with its history"
+            f"{' '.join(error.stderr.decode(errors='replace').split())}; clone one with its history"
         ) from error
-    return told.stdout
+    return told.stdout.decode(errors="backslashreplace")  # names that are no text stay apart
 
 
 def _items(paths: list[str]) -> pa.Table:

@@ -115,6 +115,16 @@ def test_too_many_bad_rows_stop_the_conversion_and_leave_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
+def test_a_log_of_double_clicks_is_converted_and_tells_how_many_were_dropped(tmp_path):
+    log = a_log()
+    convert(write_data_dir(tmp_path / "once", log), tmp_path / "clean", SPEC, config())
+    counts = convert(write_data_dir(tmp_path / "twice", [*log, *log]), tmp_path / "out", SPEC, config())
+    assert (counts.rows, counts.dead_letters) == (2 * len(log), {"duplicate": len(log)})
+    assert len(letters_in(tmp_path / "out")) == len(log)
+    for split in ("train", "eval", "test"):
+        assert serialized(tmp_path / "out", split) == serialized(tmp_path / "clean", split) != []
+
+
 @pytest.mark.parametrize("negatives", ["exposed", "sampled"])
 def test_the_same_log_makes_the_same_bytes_in_whatever_order_its_rows_come(tmp_path, negatives):
     log = a_log()

@@ -187,6 +187,12 @@ def test_rows_of_the_sampled_users_stay_and_so_do_rows_of_nobody():
 
 
 def test_too_many_bad_rows_are_an_error_with_the_count_of_every_reason():
-    check_bad_share(Counter(duplicate=1), rows=100, rules=RowRules(max_bad_share=0.01))
-    with pytest.raises(DataError, match=r"2 of 100 \(duplicate=1, missing_user=1\)"):
-        check_bad_share(Counter(missing_user=1, duplicate=1), rows=100, rules=RowRules(max_bad_share=0.01))
+    check_bad_share(Counter(bad_timestamp=1), rows=100, rules=RowRules(max_bad_share=0.01))
+    with pytest.raises(DataError, match=r"2 of 100 \(bad_timestamp=1, missing_user=1\)"):
+        check_bad_share(Counter(missing_user=1, bad_timestamp=1), rows=100, rules=RowRules(max_bad_share=0.01))
+
+
+def test_repeated_rows_are_never_too_many_nor_told_among_those_that_are():
+    check_bad_share(Counter(missing_user=1, duplicate=50), rows=100, rules=RowRules(max_bad_share=0.01))
+    with pytest.raises(DataError, match=r"2 of 100 \(missing_user=2\)"):
+        check_bad_share(Counter(missing_user=2, duplicate=50), rows=100, rules=RowRules(max_bad_share=0.01))

@@ -97,6 +97,8 @@ def test_what_a_data_directory_lacks_is_said(tmp_path):
         Tables.load(tmp_path, with_lists=False)
     with pytest.raises(DataError, match=r"Missing: \['item_ids'\]"):
         Tables(items_frame(ITEMS), pa.table({"exposure_id": ["x"]}))
+    with pytest.raises(DataError, match=r"a list of ids a row. Received: .* 'item_ids' of string; write"):
+        Tables(items_frame(ITEMS), pa.table({"exposure_id": ["x"], "item_ids": ["tea,milk"]}))
 
 
 def test_exposure_lists_are_needed_only_where_they_are_read(tmp_path):

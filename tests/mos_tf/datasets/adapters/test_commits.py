@@ -71,11 +71,37 @@ def test_those_who_did_little_and_sweeping_commits_are_left_out(repository, tmp_
     assert not [event for event in events if event["item_id"].startswith("sweep/")]
 
 
-def test_names_of_files_that_git_quotes_are_items_too(repository, tmp_path):
-    commit(repository, ADA, 4000, ["docs/größe |\n@.md"])
+def test_names_of_files_that_git_quotes_are_plain(repository, tmp_path):
+    odd = [
+        "docs/größe/a |\r\n@.md",
+        "docs/größe/\u2028\x01.md",
+        'docs/"so"\t\\.md',
+        "\nfirst",
+    ]
+    commit(repository, ADA, 4000, odd)
     adapt("commits", repository, tmp_path / "out")
-    (event,) = [e for e in pq.read_table(tmp_path / "out" / "events.parquet").to_pylist() if e["timestamp"] == 4000]
-    assert event["item_id"].startswith('"docs/gr') and event["item_id"].endswith('.md"')
+    events = pq.read_table(tmp_path / "out" / "events.parquet").to_pylist()
+    assert sorted(event["item_id"] for event in events if event["timestamp"] == 4000) == sorted(odd)
+    items = {item["item_id"]: item for item in pq.read_table(tmp_path / "out" / "items.parquet").to_pylist()}
+    assert [items[path]["category"] for path in odd] == ["docs/größe", "docs/größe", "docs", "."]
+    assert [items[path]["part_category"] for path in odd] == ["docs", "docs", "docs", "."]
+    assert len(events) == FEWEST_EVENTS + len(odd)
+
+
+def test_names_that_are_no_text_stay_apart(repository, tmp_path):
+    for byte in (b"\xfe", b"\xff"):
+        (repository / os.fsdecode(byte)).write_text("")
+    commit(repository, ADA, 4000, [])
+    adapt("commits", repository, tmp_path / "out")
+    events = pq.read_table(tmp_path / "out" / "events.parquet").to_pylist()
+    assert sorted(e["item_id"] for e in events if e["timestamp"] == 4000) == ["\\xfe", "\\xff"]
+
+
+def test_commits_that_change_no_file_are_none(repository, tmp_path):
+    git(repository, "commit", "-q", "--allow-empty", "-m", "nothing")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "nothing again")
+    commit(repository, ADA, 4000, ["setup.py"])
+    assert adapt("commits", repository, tmp_path / "out").found.samples == FEWEST_EVENTS + 1
 
 
 def test_a_directory_without_history_is_told_in_one_line(tmp_path):

@@ -1,4 +1,5 @@
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -7,7 +8,7 @@ from mos_tf.datasets.adapters.published import Statistics
 from mos_tf.datasets.convert import convert
 from mos_tf.datasets.describe import describe
 from mos_tf.errors import DataError
-from tests.support.small_log import SPEC, config, event, items_frame, write_data_dir
+from tests.support.small_log import LISTS, SPEC, config, event, exposures_table, items_frame, write_data_dir
 
 LOG = [event("anna", "tea", 5), event("anna", "soap", 9_000), event("ben", "tea", 20_000, exposure="south")]
 
@@ -62,6 +63,62 @@ def test_a_label_beside_exposure_lists_is_refused(tmp_path):
     data = write_data_dir(tmp_path / "data", [{**row, "label": 1} for row in LOG])
     with pytest.raises(DataError, match="by 'label' or by exposure lists, not by both"):
         adapt("events", data, tmp_path / "out")
+
+
+@pytest.mark.parametrize("missing", ["exposure_id", "item_ids"])
+def test_a_missing_column_of_lists_is_named(tmp_path, missing):
+    data = write_data_dir(tmp_path / "data", LOG)
+    pq.write_table(exposures_table(LISTS).drop_columns([missing]), data / "exposures.parquet")
+    with pytest.raises(DataError, match=rf"exposures must have the columns .* Missing: \['{missing}'\]"):
+        adapt("events", data, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "received"),
+    [
+        ("item_ids", ["tea,bread", "milk", "tea"], "'exposure_id' of string and 'item_ids' of string"),
+        ("item_ids", [[["tea"]], [], []], "of list<.*list<.*string"),
+        ("exposure_id", [["north"], ["south"], ["east"]], "'exposure_id' of list<.*string> and"),
+    ],
+)
+def test_lists_of_another_type_are_refused(tmp_path, column, values, received):
+    data = write_data_dir(tmp_path / "data", LOG)
+    columns = exposures_table(LISTS).to_pydict() | {column: values}
+    pq.write_table(pa.table(columns), data / "exposures.parquet")
+    with pytest.raises(DataError, match=f"one id and a list of ids a row. Received: .*{received}") as error:
+        adapt("events", data, tmp_path / "out")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("of_ids", [pa.large_list(pa.string()), pa.list_(pa.dictionary(pa.int32(), pa.string()))])
+def test_lists_that_other_tools_write_are_read(tmp_path, of_ids):
+    data = write_data_dir(tmp_path / "data", LOG)
+    written = exposures_table(LISTS).cast(pa.schema({"exposure_id": pa.string(), "item_ids": of_ids}))
+    pq.write_table(written, data / "exposures.parquet")
+    adapt("events", data, tmp_path / "out")
+    assert pq.read_table(tmp_path / "out" / "exposures.parquet").equals(exposures_table(LISTS))
+
+
+def test_lists_as_csv_are_refused_and_not_overlooked(tmp_path):
+    data = write_data_dir(tmp_path / "data", LOG)
+    (data / "exposures.parquet").rename(data / "exposures.csv")
+    with pytest.raises(DataError, match=r"in exposures.parquet, .* Received: .*exposures.csv; write"):
+        adapt("events", data, tmp_path / "out")
+
+
+def test_events_that_name_lists_are_not_read_without_them(tmp_path):
+    data = write_data_dir(tmp_path / "data", LOG)
+    with pytest.raises(DataError, match=r"bring both in one directory, or leave out 'exposure_id'"):
+        adapt("events", data / "events.parquet", tmp_path / "out")
+    (data / "exposures.parquet").unlink()
+    with pytest.raises(DataError, match=r"names a list in exposures.parquet. Received: .*'exposure_id'\] and no"):
+        adapt("events", data, tmp_path / "out")
+
+
+def test_events_that_name_no_lists_need_none(tmp_path):
+    data = write_data_dir(tmp_path / "data", [{k: v for k, v in row.items() if k != "exposure_id"} for row in LOG])
+    (data / "exposures.parquet").unlink()
+    assert adapt("events", data, tmp_path / "out").found.samples == 3
 
 
 def test_a_missing_column_is_named(tmp_path):
