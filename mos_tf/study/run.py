@@ -1,9 +1,13 @@
 """Runs the cells of a study in processes of their own; what is written already is not run again."""
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mos_tf.errors import MosError
@@ -38,7 +42,8 @@ def run_cells(
         told: called with each cell as it is done, and its result.
 
     Raises:
-        CellError: a cell raised; those that were done by then are kept.
+        CellError: a cell raised; those that were done by then, and those that run beside it, are kept.
+        KeyboardInterrupt: at once, with the processes ended; what is done is kept.
     """
     wanted = list(cells)
     missing = [cell for cell in wanted if not (results_dir / cell.file_name).is_file()]
@@ -54,20 +59,29 @@ def best_trial(results: Sequence[Result]) -> int:
 
 def _run(cells: list[Job], data_dir: Path, results_dir: Path, processes: int, told: Told | None) -> None:
     waiting = deque(cells)
-    with ThreadPoolExecutor(processes) as threads:
-        running = [threads.submit(_work_off, waiting, data_dir, results_dir, told) for _ in range(processes)]
-        for done in as_completed(running):
-            done.result()
+    watched, lifeline = multiprocessing.Pipe(duplex=False)
+    with watched, lifeline, ThreadPoolExecutor(processes) as threads:
+        try:
+            running = [
+                threads.submit(_work_off, waiting, watched, data_dir, results_dir, told) for _ in range(processes)
+            ]
+            for done in as_completed(running):
+                done.result()
+        except KeyboardInterrupt:
+            lifeline.close()
+            raise
+        finally:
+            waiting.clear()  # the executor waits for its threads
 
 
-def _work_off(waiting: deque[Job], data_dir: Path, results_dir: Path, told: Told | None) -> None:
+def _work_off(waiting: deque[Job], watched: Connection, data_dir: Path, results_dir: Path, told: Told | None) -> None:
     """Runs waiting cells in one process at a time, a new one every few cells.
 
     An executor of several processes that replaces its own (`max_tasks_per_child`) hangs when they end together.
     """
     spawn = multiprocessing.get_context("spawn")
     while waiting:
-        with ProcessPoolExecutor(1, spawn, worker.begin, (data_dir,)) as process:
+        with ProcessPoolExecutor(1, spawn, _begin, (watched, data_dir)) as process:
             for _ in range(_CELLS_PER_PROCESS):
                 try:
                     cell = waiting.popleft()
@@ -76,10 +90,25 @@ def _work_off(waiting: deque[Job], data_dir: Path, results_dir: Path, told: Told
                 try:
                     process.submit(worker.run, cell, results_dir).result()
                 except Exception as error:
-                    waiting.clear()
                     raise CellError(
                         f"a model could not be trained. Received: {cell.run_name}: {' '.join(str(error).split())}; "
                         "what is done is kept: run the command again, with fewer processes where memory ran out"
                     ) from error
                 if told:
                     told(cell, read_result(results_dir / cell.file_name))
+
+
+def _begin(watched: Connection, data_dir: Path) -> None:
+    """Readies a process that ends with the command, however that ends.
+
+    Its group is its own: what it starts ends with it, and Ctrl-C reaches the command alone.
+    """
+    os.setpgrp()
+    threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
+    worker.begin(data_dir)
+
+
+def _end_with(watched: Connection) -> None:
+    """Waits until the other end of a pipe is closed, by the command or with it, and ends this process's group."""
+    watched.poll(None)
+    os.killpg(0, signal.SIGKILL)  # results are written beside and renamed, so that none is left half-written

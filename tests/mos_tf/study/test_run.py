@@ -1,4 +1,12 @@
 import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -12,6 +20,7 @@ from mos_tf.study.plan import Plan
 from mos_tf.study.quality import run_study
 from mos_tf.study.run import best_trial, run_cells
 
+ROOT = Path(__file__).resolve().parents[3]
 CELL = Cell(encoder="DIN", variant="plain + affinity", seed=0)
 
 
@@ -57,6 +66,52 @@ def test_a_cell_that_fails_is_named_and_the_others_are_kept(study_data, tmp_path
     with pytest.raises(MosError, match="^a model .* Received: DIN: unheard of, seed 0: .*; what is done is kept: .*$"):
         run_cells([CELL, unknown], study_data.directory, tmp_path, processes=1)
     assert [path.name for path in tmp_path.glob("*")] == [CELL.file_name]
+
+
+def test_after_a_cell_that_failed_no_other_begins_and_one_that_runs_is_kept(tmp_path, monkeypatch):
+    beside = threading.Event()
+
+    def train(cell, results_dir):
+        if cell.seed == 0 and beside.wait(60):
+            raise MemoryError("too large")
+        beside.set()
+        time.sleep(1)
+        write_result({}, results_dir / cell.file_name)
+
+    monkeypatch.setattr(run, "ProcessPoolExecutor", lambda processes, *_: ThreadPoolExecutor(processes))
+    monkeypatch.setattr(run.worker, "run", train)
+    cells = [CELL.model_copy(update={"seed": seed}) for seed in range(5)]
+    with pytest.raises(MosError, match="seed 0: too large"):
+        run_cells(cells, tmp_path, tmp_path, processes=2)
+    assert [path.name for path in tmp_path.iterdir()] == [cells[1].file_name]
+
+
+def within_a_minute(holds: Callable[[], bool]) -> bool:
+    give_up = time.monotonic() + 60
+    while not (held := holds()) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    return held
+
+
+def runs(process: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_a_command_ends_its_cells_end_with_it_and_no_other_begins(tmp_path, how):
+    program = [sys.executable, "-m", "tests.support.endless_cells", str(tmp_path)]
+    command = subprocess.Popen(program, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        assert within_a_minute(lambda: len(list(tmp_path.iterdir())) == 2)
+        command.send_signal(how)
+        assert command.wait(timeout=60) == -how
+        processes = [int(process) for path in tmp_path.iterdir() for process in path.name.split("-")]
+        assert within_a_minute(lambda: not any(map(runs, processes)))
+        assert len(processes) == 4  # two cells, each of a process that has another
+    finally:
+        command.kill()
 
 
 @pytest.mark.slow
