@@ -1,7 +1,7 @@
 """Whether committed results hold together: their pages and differences follow from the cells that they keep."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from mos_tf.errors import DataError
 from mos_tf.study import ablations, tables
-from mos_tf.study.archive import read_archive
-from mos_tf.study.cell import Cell, Result
+from mos_tf.study.archive import file_name_of, read_archive
+from mos_tf.study.cell import Result
 from mos_tf.study.config import StudyConfig
 from mos_tf.study.measures import RESAMPLED
-from mos_tf.study.peer import Peer
 from mos_tf.study.report import ABLATIONS, Differences, differences_of
 from mos_tf.study.routing_figures import Figure
 from mos_tf.study.routing_report import routing_table
+from mos_tf.study.run import best_trial
 from mos_tf.study.timing import timed
 
 
@@ -25,7 +25,8 @@ def check_results(directory: Path) -> list[Path]:
 
     Raises:
         DataError: there are none; one is no JSON of a study; its cells (the `.zip` of its name) are not there or other
-            than what it says of them; its page or its differences say other than its cells; or cells have no page.
+            than what it says of them, or it shows a trial that validation did not choose; its page or its differences
+            say other than its cells; or cells have no page.
     """
     paths = sorted(directory.rglob("*.json"))
     if not paths:
@@ -33,7 +34,7 @@ def check_results(directory: Path) -> list[Path]:
     for path in paths:
         try:
             problem = _problem(json.loads(path.read_text(encoding="utf-8")), path)
-        except (OSError, ValueError, KeyError, DataError) as error:
+        except (OSError, ValueError, LookupError, TypeError, DataError) as error:
             problem = " ".join(f"{type(error).__name__}: {error}".split())
         if problem:
             raise DataError(f"a result follows from its cells. Received: {path}: {problem}; write it again: mos bench")
@@ -59,7 +60,10 @@ def _problem(content: Mapping[str, Any], path: Path) -> str | None:
         if strange := next((cell for cell in content["cells"] if not _is_kept(cell, kept, content["timings"])), None):
             row = tables.title(strange["encoder"], strange["variant"])
             return f"{row}, seed {strange['seed']}, is not what was kept"
-        grid = tables.grid_of({**cell, "resampled": kept[_file_name(cell)]["resampled"]} for cell in content["cells"])
+        if worse := next((cell for cell in content["cells"] if not _is_chosen(cell, kept.values())), None):
+            row = tables.title(worse["encoder"], worse["variant"])
+            return f"{row}, seed {worse['seed']}, is of a trial that is not the best of its first seed on validation"
+        grid = tables.grid_of({**cell, "resampled": kept[file_name_of(cell)]["resampled"]} for cell in content["cells"])
         compared = (ablations if path.stem.endswith(ABLATIONS) else tables).comparisons(grid)
         if differing := _differing(content["differences"], differences_of(compared)):
             return f"the difference of {differing} is not that of its cells"
@@ -71,19 +75,19 @@ def _problem(content: Mapping[str, Any], path: Path) -> str | None:
     return None if all(table in told for table in wanted) else f"a table of {page.name} is not that of its cells"
 
 
-def _file_name(cell: Mapping[str, Any]) -> str:
-    run = {"seed": cell["seed"], "trial": cell["trial"]}
-    if not cell["encoder"]:
-        return Peer(name=cell["variant"], **run).file_name
-    return Cell(encoder=cell["encoder"], variant=cell["variant"], **run).file_name
-
-
 def _is_kept(cell: Mapping[str, Any], kept: Mapping[str, Result], timings: Sequence[Result]) -> bool:
     """Whether an archive has a cell with all that is told of it, or it follows: the times of its row."""
-    if not (found := kept.get(_file_name(cell))):
+    if not (found := kept.get(file_name_of(cell))):
         return False
     (expected,) = timed([found], timings)
     return cell == {name: value for name, value in expected.items() if name != "resampled"}
+
+
+def _is_chosen(cell: Mapping[str, Any], kept: Iterable[Result]) -> bool:
+    """Whether the trial of a cell is that which served the first seed of its row best."""
+    first = {"encoder": cell["encoder"], "variant": cell["variant"], "seed": 0}
+    tried = [result for result in kept if first.items() <= result.items()]
+    return cell["trial"] == best_trial(tried)
 
 
 def _differing(told: Differences, found: Differences) -> str | None:
@@ -96,8 +100,11 @@ def _differing(told: Differences, found: Differences) -> str | None:
 
 
 def _agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(np.allclose(_figures(one[metric]), _figures(other[metric]), rtol=0, atol=1e-9) for metric in RESAMPLED)
+    return all(_same_figures(one[metric], other[metric]) for metric in RESAMPLED)
 
 
-def _figures(difference: Mapping[str, Any]) -> list[float]:
-    return [*difference["by_seed"], *(value for name, value in difference.items() if name != "by_seed")]
+def _same_figures(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(
+        np.shape(one[name]) == np.shape(other[name]) and np.allclose(one[name], other[name], rtol=0, atol=1e-9)
+        for name in one
+    )

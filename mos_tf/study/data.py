@@ -32,6 +32,12 @@ CONFIG = "study.json"
 TRUE_THEME = "true_theme"
 _TRUTH = "truth.npz"
 _READ = 1024  # requests a batch
+# What makes requests of a log that has none, by where its candidates come from.
+_REMEDIES = {
+    "sampled": "candidates that are sampled are items with events in an earlier week: give a log of several weeks in "
+    "which items come again, or its lists or labels",
+    "exposed": "candidates are those of lists that an event tells of by its exposure_id: give lists of all of the log",
+}
 
 
 class StudyData:
@@ -61,12 +67,21 @@ class StudyData:
 
     @cached_property
     def num_themes(self) -> tuple[int, ...]:
-        """The default resolutions of fewer themes than there are tokens that share early sessions; 2 at least."""
+        """The default resolutions of fewer themes than there are tokens that share early sessions; 2 at least.
+
+        Raises:
+            DataError: no two tokens share a session.
+        """
         token = self.spec.theme_token
         sessions, tokens = theme_sessions(self.train.batches(_READ), token)
         known = tokens < self.num_ids[token] - 1
         shared = positive_pmi(co_occurrence(sessions[known], tokens[known], self.num_ids[token]))
-        told_apart = num_distinct(token_embeddings(shared, ROUTING_DIM, seed=0)) if shared.nnz else 0
+        if not shared.nnz:
+            raise DataError(
+                f"themes are learned from what occurs together in a session. Received: {self.config.title}, no session "
+                f"of which has two of {token!r} in common with another's; give a log with several events a session"
+            )
+        told_apart = num_distinct(token_embeddings(shared, ROUTING_DIM, seed=0))
         return tuple(themes for themes in RESOLUTIONS if themes < told_apart) or (2,)
 
     @cached_property
@@ -141,12 +156,16 @@ def _requests(
 ) -> Requests:
     batches = list(load_requests(files, config.spec, vocabularies, _READ))
     if not batches:
+        remedy = _REMEDIES[config.requests.negatives]
+        raise DataError(f"every split has requests. Received: none of {split!r} in {config.title}; {remedy}")
+    requests = Requests.collect(batches).drawn(config.max_requests.get(split), config.requests.seed)
+    if (least := requests.labels.min()) == requests.labels.max():
         raise DataError(
-            f"every split has requests. Received: none of {split!r} in {config.title}; candidates that are sampled are "
-            "items with events in an earlier week: give a log of several weeks in which items come again, or its lists "
-            "or labels"
+            "every split has candidates with and without a click. "
+            f"Received: {len(requests.labels)} of {split!r} in {config.title}, all with label {least:g}; "
+            "give lists or labels of both kinds, or leave labels out, so that candidates are sampled"
         )
-    return Requests.collect(batches).drawn(config.max_requests.get(split), config.requests.seed)
+    return requests
 
 
 def _write_config(config: StudyConfig, directory: Path) -> None:

@@ -10,9 +10,9 @@ from sklearn.preprocessing import StandardScaler
 
 from mos_tf.errors import MosError
 from mos_tf.features import CANDIDATE, HISTORY, ITEM_ID
-from mos_tf.metrics.grouped_auc import grouped_auc
 from mos_tf.ragged import Rows, row_ids, row_means
 from mos_tf.study.data import StudyData
+from mos_tf.study.measures import Judge
 from mos_tf.study.numbers import numbers_of, splits_of
 from mos_tf.study.requests import Requests
 
@@ -56,13 +56,13 @@ def deep_cross_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarr
     def scores_of(requests: Requests) -> np.ndarray:
         return np.concatenate([score(features).numpy() for features, _ in requests.batches(_SCORED)])
 
-    parts = min(budget.validations, budget.steps)
+    judge, parts = Judge(data.validation), min(budget.validations, budget.steps)
     training, best, kept = iter(batches), -np.inf, None
     for _ in range(parts):
         for features, label in islice(training, budget.steps // parts):
             step(features, label)
         validation = scores_of(splits["validation"])
-        gauc = grouped_auc(data.validation.labels, validation, data.validation.users).gauc
+        gauc = judge.metrics(validation)["gauc"]  # 1/2 where the training has diverged
         if kept is None or gauc > best:
             best, kept = gauc, (validation, scores_of(splits["test"]))
     assert kept is not None

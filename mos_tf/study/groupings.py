@@ -6,7 +6,7 @@ import numpy as np
 
 from mos_tf import MixtureOfSequence
 from mos_tf.errors import DataError
-from mos_tf.study.data import StudyData
+from mos_tf.study.data import TRUE_THEME, StudyData
 
 
 def table_of(grouping: str, data: StudyData, token: str, num_themes: int | Sequence[int], seed: int) -> np.ndarray:
@@ -34,7 +34,7 @@ def table_of(grouping: str, data: StudyData, token: str, num_themes: int | Seque
         return _with_unknown([np.arange(known)], [known])
     if grouping == "one":
         return _with_unknown([np.zeros(known, np.int64)], [1])
-    names = data.config.hierarchy if grouping == "hierarchy" else ("true_theme",)
+    names = data.config.hierarchy if grouping == "hierarchy" else (TRUE_THEME,)
     columns = [found for name in names if (found := data.group_of(token, name)) is not None]
     if not columns:
         raise DataError(

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mos_tf.datasets.adapters.adapt import adapt
@@ -23,8 +24,9 @@ _TIME_SCALES = (0.06, 0.25)  # of the log's time: 21 and 90 days of a year
 def study_of(path: Path, directory: Path) -> StudyConfig:
     """Returns a study of an events file, or of a directory with events and perhaps items and exposure lists.
 
-    The features are the item and its category-like columns (named `…category`, `…type` or `…tag`); the theme token is
-    the finest of them. Candidates are those of lists or labels where the log has any, else sampled by popularity.
+    The features are the item and its category-like columns (named `…category`, `…type` or `…tag`, one value an item,
+    not the same one for all); the theme token is the finest of them, else the item. Candidates are those of lists or
+    labels where the log has any, else sampled by popularity.
 
     Args:
         path: of the log.
@@ -82,12 +84,14 @@ def _digest(directory: Path) -> str:
 
 
 def _categories(items: Path) -> dict[str, int]:
-    """Returns how many values each category-like column of the items has."""
+    """Returns how many values each category-like column has that parts the items; lists of values are no category."""
     table = pq.read_table(items)
-    names = [name for name in table.column_names if name.endswith(CATEGORY_LIKE)]
+    single = [field.name for field in table.schema if not pa.types.is_nested(field.type)]
+    names = [name for name in single if name.endswith(CATEGORY_LIKE)]
     if unfit := [name for name in names if not is_feature_name(name)]:
         raise DataError(
             "category-like columns are features, whose names are lower-case identifiers. "
             f"Received: {unfit}; rename them"
         )
-    return {name: len(table[name].unique()) for name in names}
+    counted = {name: len(table[name].unique()) for name in names}
+    return {name: number for name, number in counted.items() if number > 1}

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mos_tf.study.cell import Cell, Result
 from mos_tf.study.config import StudyConfig
-from mos_tf.study.data import StudyData, prepare
+from mos_tf.study.data import TRUE_THEME, StudyData, prepare
 from mos_tf.study.measures import RESAMPLED
 from mos_tf.study.peer import Peer
 from mos_tf.study.peers import PEERS
@@ -44,7 +44,7 @@ def run_study(config: StudyConfig, plan: Plan, directory: Path, processes: int, 
         sources: where fetched and made logs are kept.
 
     Raises:
-        DataError: the log cannot be read.
+        DataError: the log cannot be read, or teaches no themes.
         CellError: a cell raised.
     """
     directory = directory / config.fingerprint
@@ -86,13 +86,9 @@ def has_row(data: StudyData, row: str) -> bool:
     if not wants_row(data.config, row):
         return False
     variant = ROWS[row]
-    if (
-        (wanted := variant.mixture.get("num_themes"))
-        and variant.grouping == "learned"
-        and wanted > max(data.num_themes)
-    ):
+    if variant.grouping == "learned" and max(data.num_themes) < variant.mixture.get("num_themes", 0):
         return False
-    columns = {"truth": ("true_theme",), "hierarchy": data.config.hierarchy}.get(variant.grouping)
+    columns = {"truth": (TRUE_THEME,), "hierarchy": data.config.hierarchy}.get(variant.grouping)
     return columns is None or any(data.group_of(data.spec.theme_token, column) is not None for column in columns)
 
 

@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 
+from mos_tf.errors import DataError
 from mos_tf.features import HISTORY, ITEM_ID, TIMESTAMP, USER_ID
 from mos_tf.study.data import TRUE_THEME, StudyData
 
@@ -30,6 +31,9 @@ class RoutedEvents:
         """Takes the events since the end of training from the history of each user's latest test request.
 
         They are grouped by the true themes of made logs, the study's coarser columns, and other categories of items.
+
+        Raises:
+            DataError: there are none.
         """
         latest, spec = data.test.latest(), data.spec
         lengths = latest.columns[HISTORY + ITEM_ID].row_lengths().numpy()
@@ -38,7 +42,13 @@ class RoutedEvents:
         }
         columns[USER_ID] = np.repeat(latest.columns[USER_ID].numpy(), lengths)
         known = columns[spec.theme_token] < data.num_ids[spec.theme_token] - 1
-        kept = known & (columns[TIMESTAMP] >= data.config.requests.splits.train_end)
+        train_end = data.config.requests.splits.train_end
+        kept = known & (columns[TIMESTAMP] >= train_end)
+        if not kept.any():
+            raise DataError(
+                "themes are judged on the events between training and a user's latest test request. Received: 0 events "
+                f"of a known {spec.theme_token} since {train_end}; give a longer log"
+            )
         columns = {name: values[kept] for name, values in columns.items()}
         tokens = columns[spec.theme_token]
         of_tokens = {name: data.group_of(spec.theme_token, name) for name in (TRUE_THEME, *data.config.hierarchy)}

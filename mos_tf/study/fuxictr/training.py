@@ -90,6 +90,8 @@ def _scores(job: Job, model: Any, columns: Arrays) -> np.ndarray:
 
 
 def _gauc(columns: Arrays, scores: np.ndarray) -> float:
+    if not np.isfinite(scores).all():  # the training has diverged: it orders nothing
+        return 0.5
     users = np.repeat(columns[USER_ID], np.diff(columns[_LABEL + SPLITS]))
     return evaluate_metrics(columns[_LABEL], scores, ["gAUC"], users)["gAUC"]
 

@@ -4,9 +4,9 @@ import shutil
 import pytest
 
 from mos_tf.errors import DataError
-from mos_tf.study.archive import write_archive
+from mos_tf.study.archive import file_name_of, write_archive
 from mos_tf.study.cell import write_result
-from mos_tf.study.check_results import _file_name, check_results
+from mos_tf.study.check_results import check_results
 from mos_tf.study.config import named
 from mos_tf.study.quality import Ran
 from mos_tf.study.report import write_ablations, write_report
@@ -45,8 +45,9 @@ def written(tmp_path_factory):
     told = {"command": "mos bench", "left_out": []}
     ran = Ran(timed(RESULTS, TIMINGS), TIMINGS, seconds=13.0)
     study = directory / "cells" / config.fingerprint
-    for cell in RESULTS:
-        write_result(cell, study / "cells" / _file_name(cell))
+    worse = {**RESULTS[1], "trial": 1, "validation": {"auc": 0.69, "gauc": 0.68}}
+    for cell in (*RESULTS, worse):
+        write_result(cell, study / "cells" / file_name_of(cell))
     for timing in TIMINGS:
         write_result(timing, study / "cells" / f"timing~{timing['encoder']}.json")
     write_report(config, ran, directory / "a", **told)
@@ -77,12 +78,20 @@ def better_cell(content):
     content["cells"][1]["test"]["auc"] += 0.001
 
 
+def worse_trial(content):
+    content["cells"][1] |= {"trial": 1, "validation": {"auc": 0.69, "gauc": 0.68}}
+
+
 def better_difference(content):
     content["differences"][0]["auc"]["value"] += 0.001
 
 
 def surer_difference(content):
     content["differences"][0]["gauc"]["lower"] += 0.001
+
+
+def difference_without_a_seed(content):
+    del content["differences"][0]["auc"]["by_seed"][0]
 
 
 def missing_difference(content):
@@ -128,7 +137,13 @@ _OF_PLAIN = "the difference of SDIM: MoS . affinity − plain . affinity is not 
     ("name", "change", "problem"),
     [
         ("generated-hopping.json", better_cell, "SDIM: plain . affinity, seed 0, is not what was kept"),
+        (
+            "generated-hopping.json",
+            worse_trial,
+            "SDIM: plain . affinity, seed 0, is of a trial that is not the best of its first seed on validation",
+        ),
         ("generated-hopping.json", missing_difference, _OF_PLAIN),
+        ("generated-hopping.json", difference_without_a_seed, _OF_PLAIN),
         ("generated-hopping.json", other_validation, "SDIM: plain . affinity, seed 0, is not what was kept"),
         ("generated-hopping.json", other_settings, "DataError: cells are those of a study of the same settings"),
         ("generated-hopping.json", surer_difference, _OF_PLAIN),
@@ -177,10 +192,13 @@ def test_cells_without_their_page_are_found(written, tmp_path):
         check_results(directory)
 
 
-def test_what_cannot_be_read_is_told_in_one_line(written, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "problem"), [("{", "JSONDecodeError"), ("5", "TypeError"), ('{"routings": [5]}', "TypeError")]
+)
+def test_what_cannot_be_read_is_told_in_one_line(written, tmp_path, content, problem):
     directory = changed(written, tmp_path, "generated-hopping.json", lambda content: None)
-    next(directory.rglob("generated-hopping.json")).write_text("{")
-    with pytest.raises(DataError, match="JSONDecodeError") as told:
+    next(directory.rglob("generated-hopping.json")).write_text(content)
+    with pytest.raises(DataError, match=problem) as told:
         check_results(directory)
     assert "\n" not in str(told.value)
 

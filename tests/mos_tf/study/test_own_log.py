@@ -8,6 +8,8 @@ from mos_tf.encoders import DIN
 from mos_tf.errors import DataError
 from mos_tf.study.data import prepare
 from mos_tf.study.own_log import folder_of, study_of
+from mos_tf.study.plan import Plan
+from mos_tf.study.quality import run_study
 from mos_tf.study.variants import ROWS
 
 
@@ -46,6 +48,20 @@ def test_of_several_category_like_columns_of_the_items_the_finest_is_the_token(t
     spec = study_of(directory, tmp_path / "data").spec
     assert {feature.name for feature in spec.features} == {"category", "item_type"}
     assert spec.theme_token == "category"
+
+
+def test_only_columns_of_single_values_are_categories(tmp_path):
+    events, shop = log(), tmp_path / "shop"
+    shop.mkdir()
+    events.drop(columns="category").to_csv(shop / "events.csv", index=False)
+    items = events[["item_id", "category"]].drop_duplicates("item_id")
+    several = [[f"t{n}", "all"] for n in range(len(items))]
+    items = items.assign(tag=several, **{"Sub-category": [{"of": name} for name in items.category]})
+    items.to_parquet(shop / "items.parquet")
+    spec = study_of(shop, tmp_path / "data").spec
+    assert [feature.name for feature in spec.features] == ["category"]
+    items.drop(columns="category").to_parquet(shop / "items.parquet")
+    assert study_of(shop, tmp_path / "data").spec.theme_token == "item_id"
 
 
 def test_labels_tell_what_was_shown(tmp_path):
@@ -87,6 +103,30 @@ def test_a_log_of_a_few_days_without_lists_has_no_requests_and_says_so(tmp_path)
     config = study_of(path, tmp_path / "data")
     with pytest.raises(DataError, match="every split has requests. Received: none of 'train'"):
         prepare(config, tmp_path / "study", tmp_path / "sources")
+
+
+def test_a_log_whose_candidates_are_all_clicked_says_so(tmp_path):
+    path = tmp_path / "clicked.csv"
+    log(label=1).to_csv(path, index=False)
+    config = study_of(path, tmp_path / "data")
+    with pytest.raises(DataError, match="with and without a click. Received: .* of 'train' in .*, all with label 1; "):
+        prepare(config, tmp_path / "study", tmp_path / "sources")
+
+
+def test_one_category_for_all_items_parts_none_of_them_and_is_no_feature(tmp_path):
+    path = tmp_path / "same.csv"
+    log(category="c").to_csv(path, index=False)
+    config = study_of(path, tmp_path / "data")
+    assert config.spec.theme_token == "item_id" and config.spec.features == ()
+
+
+def test_a_log_without_two_events_in_a_session_teaches_no_themes_and_says_so_before_it_trains(tmp_path):
+    path = tmp_path / "daily.csv"
+    log(timestamp=1_500_000_000 + np.arange(200) * 86_400).to_csv(path, index=False)
+    config = study_of(path, tmp_path / "data")
+    plan = Plan(("DIN",), {"plain + affinity": 1, "MoS + affinity": 1}, {}, trials=1)
+    with pytest.raises(DataError, match="occurs together in a session. Received: daily.csv, no session of which"):
+        run_study(config, plan, tmp_path / "out", 1, tmp_path / "sources")
 
 
 def test_a_category_that_no_feature_can_be_called_like_is_named(tmp_path):

@@ -5,10 +5,12 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
 from mos_tf.errors import MosError
 from mos_tf.study import dcn
+from mos_tf.study.measures import Judge
 from mos_tf.study.numbers import numbers_of, splits_of
 from mos_tf.study.peer import Peer
 from mos_tf.study.peers import PEERS, run_peer
@@ -88,6 +90,19 @@ def test_the_deep_cross_network_learns_and_repeats_by_its_seed(study_data):
     validation, test = dcn.deep_cross_network(study_data, 0, 0)
     assert roc_auc_score(study_data.test.labels, test) > 0.65 < roc_auc_score(study_data.validation.labels, validation)
     np.testing.assert_array_equal(dcn.deep_cross_network(study_data, 0, 0)[1], test)
+
+
+@pytest.mark.parametrize("steps", [0, 2])  # before it diverges: of none and of one of the two validations
+def test_a_deep_cross_network_that_diverges_is_judged_by_what_it_knew_before(study_data, monkeypatch, steps):
+    schedules = tf.keras.optimizers.schedules
+
+    def no_number_after_steps(rate, _):
+        return schedules.PiecewiseConstantDecay([steps - 1], [rate, math.nan])
+
+    monkeypatch.setattr(schedules, "CosineDecay", no_number_after_steps)
+    validation, test = dcn.deep_cross_network(study_data, 0, 0)
+    assert np.isfinite(validation).all() == np.isfinite(test).all() == (steps > 0)
+    assert (Judge(study_data.validation).metrics(validation)["gauc"] > 0.5) == (steps > 0)
 
 
 def test_a_package_that_is_missing_is_told_with_how_to_install_it(study_data, monkeypatch):

@@ -6,6 +6,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from mos_tf.datasets.files import read_table
 from mos_tf.datasets.tensors import hash_user_ids
+from mos_tf.errors import DataError
 from mos_tf.layers.theme_router import ThemeRouter
 from mos_tf.models.early_events import theme_sessions
 from mos_tf.study import routing
@@ -56,6 +57,17 @@ def test_other_categories_of_the_items_are_groups_too(study_data, monkeypatch):
     categories = latest.columns["history_category"].flat_values.numpy()[kept]
     np.testing.assert_array_equal(events.groups["category"], categories)
     assert list(events.groups) == ["true_theme", "category"]
+
+
+def test_a_log_without_events_after_training_is_told_to_be_too_short(study_data, monkeypatch):
+    requests = study_data.config.requests
+    late = requests.splits.model_copy(update={"train_end": requests.splits.test_end})
+    changes = {"requests": requests.model_copy(update={"splits": late})}
+    monkeypatch.setattr(study_data, "config", study_data.config.model_copy(update=changes))
+    told = f"latest test request. Received: 0 events of a known category since {late.train_end}; give a longer log"
+    with pytest.raises(DataError, match=told) as raised:
+        RoutedEvents.of(study_data)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_router_is_taught_by_its_own_losses_alone_as_many_steps_as_a_ranker_has(study_data, sessions):
