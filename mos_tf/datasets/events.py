@@ -75,9 +75,11 @@ def sift(rows: pa.Table, rules: RowRules) -> tuple[pa.Table, list[dict[str, Any]
         The events, ids as strings and `timestamp` as int64, all other columns as they came; and the dead letters.
 
     Raises:
-        DataError: a column that the format needs is missing.
+        DataError: a column that the format needs is missing, or one holds lists.
     """
     check_columns(rows.column_names, rules)
+    if lists := {column.name: str(column.type) for column in rows.schema if pa.types.is_nested(column.type)}:
+        raise DataError(f"an event has one value in a column. Received: {lists}; leave them out, or give them by item")
     good, times = _plainly_good(rows, rules)
     doubtful = np.flatnonzero(~good)
     ruled = rows.select([n for n in (USER_ID, ITEM_ID, TIMESTAMP, EVENT_TYPE) if n in rows.column_names])

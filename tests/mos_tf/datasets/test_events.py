@@ -196,3 +196,9 @@ def test_repeated_rows_are_never_too_many_nor_told_among_those_that_are():
     check_bad_share(Counter(missing_user=1, duplicate=50), rows=100, rules=RowRules(max_bad_share=0.01))
     with pytest.raises(DataError, match=r"2 of 100 \(missing_user=2\)"):
         check_bad_share(Counter(missing_user=2, duplicate=50), rows=100, rules=RowRules(max_bad_share=0.01))
+
+
+def test_a_column_of_lists_is_named_with_its_type():
+    rows = pa.table({"user_id": ["anna"], "item_id": ["tea"], "timestamp": [5], "tags": [["hot", "green"]]})
+    with pytest.raises(DataError, match=r"one value in a column. Received: \{'tags': 'list<.*string>'\}; leave"):
+        sift(rows, RowRules())
