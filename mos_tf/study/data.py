@@ -70,7 +70,7 @@ class StudyData:
         """The default resolutions of fewer themes than there are tokens that share early sessions; 2 at least.
 
         Raises:
-            DataError: no two tokens share a session.
+            DataError: no two tokens share sessions more often than by chance.
         """
         token = self.spec.theme_token
         sessions, tokens = theme_sessions(self.train.batches(_READ), token)
@@ -78,8 +78,8 @@ class StudyData:
         shared = positive_pmi(co_occurrence(sessions[known], tokens[known], self.num_ids[token]))
         if not shared.nnz:
             raise DataError(
-                f"themes are learned from what occurs together in a session. Received: {self.config.title}, no session "
-                f"of which has two of {token!r} in common with another's; give a log with several events a session"
+                f"themes are learned from what occurs together in a session. Received: {self.config.title}, in which "
+                f"no two of {token!r} do so more often than by chance; give a log with several events a session"
             )
         told_apart = num_distinct(token_embeddings(shared, ROUTING_DIM, seed=0))
         return tuple(themes for themes in RESOLUTIONS if themes < told_apart) or (2,)

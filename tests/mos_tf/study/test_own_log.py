@@ -125,7 +125,7 @@ def test_a_log_without_two_events_in_a_session_teaches_no_themes_and_says_so_bef
     log(timestamp=1_500_000_000 + np.arange(200) * 86_400).to_csv(path, index=False)
     config = study_of(path, tmp_path / "data")
     plan = Plan(("DIN",), {"plain + affinity": 1, "MoS + affinity": 1}, {}, trials=1)
-    with pytest.raises(DataError, match="occurs together in a session. Received: daily.csv, no session of which"):
+    with pytest.raises(DataError, match="occurs together in a session. Received: daily.csv, in which no two of"):
         run_study(config, plan, tmp_path / "out", 1, tmp_path / "sources")
 
 
