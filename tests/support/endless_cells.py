@@ -25,7 +25,8 @@ def train(job: run.Job, results_dir: Path) -> None:
     os._exit(1)  # where a test fails, nothing is left behind
 
 
-worker.begin, worker.run = begin, train  # in a worker, too: it imports the module that was started
+if __name__ in ("__main__", "__mp_main__"):  # as a command and in its workers, which import what was started
+    worker.begin, worker.run = begin, train
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what the tests themselves are run in may ignore it
