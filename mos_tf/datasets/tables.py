@@ -25,7 +25,7 @@ class Tables:
 
     Args:
         items: one row an item, `item_id` and its features, strings or numbers.
-        exposures: exposure id → the item ids of its list; None: there are no lists.
+        exposures: exposure id → the item ids of its list, strings or integers; None: there are no lists.
 
     Raises:
         DataError: a column is missing, lists are of another type, or an item has two rows.
@@ -39,7 +39,7 @@ class Tables:
         flat = lists.flatten()
         if not pa.types.is_dictionary(flat.type):
             flat = flat.dictionary_encode()
-        listed = flat.dictionary.to_numpy(zero_copy_only=False)
+        listed = flat.dictionary.cast(pa.string()).to_numpy(zero_copy_only=False)
         known = pd.Index(items[ITEM_ID].astype(str))
         if not known.is_unique:
             raise DataError(f"an item has one row in items. Received twice: {known[known.duplicated()][0]!r}")
@@ -49,7 +49,7 @@ class Tables:
         codes = self._index.get_indexer(listed).astype(np.int32)[flat.indices.to_numpy()]
         offsets = np.append(0, np.cumsum(lists.value_lengths().fill_null(0).to_numpy()))
         self._lists, self._offsets = _ascending(codes, offsets, len(self._index))
-        self._exposures = pd.Index(exposures.column("exposure_id").to_pandas())
+        self._exposures = pd.Index(exposures.column("exposure_id").cast(pa.string()).to_pandas())
         self.item_ids = self._index.to_numpy(dtype=np.object_)
         self.item_hashes = hash_strings(self.item_ids)
 
@@ -62,17 +62,16 @@ class Tables:
             with_lists: whether to read the lists; without, there may be no `exposures.parquet`.
 
         Raises:
-            DataError: a file or a column that the format needs is missing.
+            DataError: a file or a column that the format needs is missing, or lists are not parquet.
         """
-        items, exposures = find_table(data_dir, "items"), Path(data_dir) / "exposures.parquet"
-        if items is None or (with_lists and not exposures.is_file()):
+        items, exposures = find_table(data_dir, "items"), find_lists(data_dir) if with_lists else None
+        if items is None or (with_lists and exposures is None):
             received = sorted(path.name for path in Path(data_dir).glob("*.*"))
             raise DataError(
                 "a data directory holds items and, unless negatives are sampled, exposures.parquet. "
                 f"Received: {data_dir} with {received}"
             )
-        listed = pq.read_table(exposures, read_dictionary=["item_ids.list.element"]) if with_lists else None
-        return cls(read_table(items).to_pandas(), listed)
+        return cls(read_table(items).to_pandas(), read_lists(exposures) if exposures else None)
 
     def codes(self, item_ids: np.ndarray) -> np.ndarray:
         """Returns int64 item codes, -1 for an item that neither the items nor a list knows."""
@@ -155,6 +154,25 @@ def weekly_counts(item_ids: np.ndarray, timestamps: np.ndarray, end: int) -> Wee
         sizes.index.get_level_values("week").to_numpy(dtype=np.int64),
         sizes.to_numpy(),
     )
+
+
+def find_lists(directory: str | Path) -> Path | None:
+    """Returns `exposures.parquet` of a directory, None where it has no lists.
+
+    Raises:
+        DataError: they are CSV.
+    """
+    exposures = find_table(directory, "exposures")
+    if exposures is not None and exposures.suffix != ".parquet":
+        raise DataError(
+            f"lists are in exposures.parquet, as CSV has no column of lists. Received: {exposures}; write it as parquet"
+        )
+    return exposures
+
+
+def read_lists(exposures: Path) -> pa.Table:
+    """Reads exposure lists, their items as a dictionary: as strings, lists take minutes."""
+    return pq.read_table(exposures, read_dictionary=["item_ids.list.element"])
 
 
 def check_lists(schema: pa.Schema) -> None:

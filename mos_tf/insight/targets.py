@@ -8,12 +8,11 @@ from typing import NamedTuple, Self
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mos_tf.datasets.config import RowRules
 from mos_tf.datasets.events import EVENT_TYPE, EXPOSURE_ID, duplicates, sift
 from mos_tf.datasets.files import find_table, read_batches, read_table
-from mos_tf.datasets.tables import Tables
+from mos_tf.datasets.tables import Tables, find_lists, read_lists
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, TIMESTAMP, USER_ID
 
@@ -58,9 +57,8 @@ class ItemLog:
             raise DataError(f"a log holds at least one event. Received: {file} without one")
         events = events[~duplicates(events)]
         item_table = _items(events, find_table(directory, "items") if directory else None)
-        lists = Path(path) / "exposures.parquet"
-        has_lists = lists.is_file() and EXPOSURE_ID in events
-        tables = Tables(item_table, _lists(lists) if has_lists else None)
+        lists = find_lists(directory) if directory and EXPOSURE_ID in events else None
+        tables = Tables(item_table, read_lists(lists) if lists else None)
         users = pd.factorize(events[USER_ID], sort=True)[0]
         times = events[TIMESTAMP].to_numpy(dtype=np.int64)
         items = tables.codes(events[ITEM_ID].to_numpy())
@@ -69,7 +67,7 @@ class ItemLog:
             users=users[order],
             times=times[order],
             items=items[order],
-            exposures=events[EXPOSURE_ID].to_numpy(dtype=np.object_)[order] if has_lists else None,
+            exposures=events[EXPOSURE_ID].to_numpy(dtype=np.object_)[order] if lists else None,
             levels={name: _codes(tables.feature(name, "categorical")) for name in _category_like(item_table)},
             tables=tables,
         )
@@ -179,7 +177,3 @@ def _codes(values: np.ndarray) -> np.ndarray:
     """Codes 0.. of strings, -1 for the empty one."""
     column = pd.Series(values)
     return pd.factorize(column.where(column != ""))[0].astype(np.int64)
-
-
-def _lists(path: Path) -> pa.Table:
-    return pq.read_table(path, read_dictionary=["item_ids.list.element"])  # as strings, lists take minutes

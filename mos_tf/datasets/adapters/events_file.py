@@ -7,7 +7,7 @@ from mos_tf.datasets.adapters.published import Published, Statistics, TimeQuanti
 from mos_tf.datasets.adapters.source import Adapter, Source
 from mos_tf.datasets.events import EXPOSURE_ID
 from mos_tf.datasets.files import column_names, find_table, read_batches
-from mos_tf.datasets.tables import check_lists
+from mos_tf.datasets.tables import check_lists, find_lists
 from mos_tf.errors import DataError
 from mos_tf.features import LABEL
 
@@ -26,7 +26,7 @@ def read(path: Path) -> Source:
     if events is None or not events.is_file():
         raise DataError(f"a log is an events file, or a directory with events.parquet or .csv. Received: {path}")
     items = find_table(path, "items") if directory else None
-    exposures = find_table(path, "exposures") if directory else None
+    exposures = find_lists(path) if directory else None
     names = column_names(events)
     if LABEL in names and (EXPOSURE_ID in names or exposures):
         raise DataError(
@@ -34,7 +34,8 @@ def read(path: Path) -> Source:
             f"Leave out {LABEL!r} and its 0 rows, or {EXPOSURE_ID!r} and the lists"
         )
     if exposures is not None:
-        _check_file(exposures)
+        for batch in islice(read_batches(exposures), 1):  # none where there are no lists
+            check_lists(batch.schema)
     elif EXPOSURE_ID in names:
         raise DataError(
             f"{EXPOSURE_ID!r} of an event names a list in exposures.parquet. Received: {events} with {names} and no "
@@ -46,15 +47,6 @@ def read(path: Path) -> Source:
         exposures=read_batches(exposures) if exposures else None,
         size=events.stat().st_size,
     )
-
-
-def _check_file(exposures: Path) -> None:
-    if exposures.suffix != ".parquet":
-        raise DataError(
-            f"lists are in exposures.parquet, as CSV has no column of lists. Received: {exposures}; write it as parquet"
-        )
-    for batch in islice(read_batches(exposures), 1):  # none where there are no lists
-        check_lists(batch.schema)
 
 
 ADAPTERS = {

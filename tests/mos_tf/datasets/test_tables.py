@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mos_tf.datasets.tables import WEEK_SECONDS, Popularity, Tables, clean, weekly_counts
 from mos_tf.errors import DataError
+from mos_tf.insight.targets import ItemLog
 from tests.support.small_log import ITEMS, LISTS, exposures_table, items_frame, small_tables, write_data_dir
 
 
@@ -56,6 +57,12 @@ def test_a_list_holds_each_item_once():
     assert tables.listed("west") is None
 
 
+def test_integer_ids_of_lists_are_those_that_events_have_as_strings():
+    tables = Tables(pd.DataFrame({"item_id": [10, 7]}), pa.table({"exposure_id": [3, 4], "item_ids": [[7, 10], [5]]}))
+    assert {name: list(tables.item_ids[tables.listed(name)]) for name in ("3", "4")} == {"3": ["10", "7"], "4": ["5"]}
+    assert list(tables.codes(ids("10", "7", "5"))) == [0, 1, 2]
+
+
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), min_size=1, max_size=5))
 def test_lists_in_any_order_are_the_sets_of_their_items(lists):
     named = {str(n): items for n, items in enumerate(lists)}
@@ -99,6 +106,14 @@ def test_what_a_data_directory_lacks_is_said(tmp_path):
         Tables(items_frame(ITEMS), pa.table({"exposure_id": ["x"]}))
     with pytest.raises(DataError, match=r"a list of ids a row. Received: .* 'item_ids' of string; write"):
         Tables(items_frame(ITEMS), pa.table({"exposure_id": ["x"], "item_ids": ["tea,milk"]}))
+
+
+def test_lists_that_are_not_parquet_are_refused_not_overlooked(tmp_path):
+    data = write_data_dir(tmp_path, [{"user_id": "u", "item_id": "tea", "timestamp": 1, "exposure_id": "south"}])
+    (data / "exposures.parquet").rename(data / "exposures.csv")
+    for read in (Tables.load, ItemLog.read):
+        with pytest.raises(DataError, match=r"in exposures.parquet, .* Received: .*exposures.csv; write it as parquet"):
+            read(data)
 
 
 def test_exposure_lists_are_needed_only_where_they_are_read(tmp_path):
