@@ -25,8 +25,8 @@ def check_results(directory: Path) -> list[Path]:
 
     Raises:
         DataError: there are none; one is no JSON of a study; its cells (the `.zip` of its name) are not there or other
-            than what it says of them, or it shows a trial that validation did not choose; its page or its differences
-            say other than its cells; or cells have no page.
+            than what it says of them, or it shows a trial that validation did not choose, or not all seeds of a row;
+            its page or its differences say other than its cells; or cells have no page.
     """
     paths = sorted(directory.rglob("*.json"))
     if not paths:
@@ -63,6 +63,9 @@ def _problem(content: Mapping[str, Any], path: Path) -> str | None:
         if worse := next((cell for cell in content["cells"] if not _is_chosen(cell, kept.values())), None):
             row = tables.title(worse["encoder"], worse["variant"])
             return f"{row}, seed {worse['seed']}, is of a trial that is not the best of its first seed on validation"
+        if hidden := _hidden(content["cells"], kept.values()):
+            encoder, row, seed = hidden
+            return f"{tables.title(encoder, row)}, seed {seed}, was trained and is not told of"
         grid = tables.grid_of({**cell, "resampled": kept[file_name_of(cell)]["resampled"]} for cell in content["cells"])
         compared = (ablations if path.stem.endswith(ABLATIONS) else tables).comparisons(grid)
         if differing := _differing(content["differences"], differences_of(compared)):
@@ -88,6 +91,14 @@ def _is_chosen(cell: Mapping[str, Any], kept: Iterable[Result]) -> bool:
     first = {"encoder": cell["encoder"], "variant": cell["variant"], "seed": 0}
     tried = [result for result in kept if first.items() <= result.items()]
     return cell["trial"] == best_trial(tried)
+
+
+def _hidden(cells: Iterable[Mapping[str, Any]], kept: Iterable[Result]) -> tuple[str, str, int] | None:
+    """Returns the first encoder, row and seed that is kept but not told, of a row that is told."""
+    told = {(cell["encoder"], cell["variant"], cell["seed"]) for cell in cells}
+    rows = {(encoder, row) for encoder, row, _ in told}
+    trained = ((result["encoder"], result["variant"], result["seed"]) for result in kept if "seed" in result)
+    return next((cell for cell in trained if cell[:2] in rows and cell not in told), None)
 
 
 def _differing(told: Differences, found: Differences) -> str | None:

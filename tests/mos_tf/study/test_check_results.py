@@ -82,6 +82,10 @@ def worse_trial(content):
     content["cells"][1] |= {"trial": 1, "validation": {"auc": 0.69, "gauc": 0.68}}
 
 
+def missing_seed(content):
+    del content["cells"][2]
+
+
 def better_difference(content):
     content["differences"][0]["auc"]["value"] += 0.001
 
@@ -142,6 +146,7 @@ _OF_PLAIN = "the difference of SDIM: MoS . affinity − plain . affinity is not 
             worse_trial,
             "SDIM: plain . affinity, seed 0, is of a trial that is not the best of its first seed on validation",
         ),
+        ("generated-hopping.json", missing_seed, "SDIM: plain . affinity, seed 1, was trained and is not told of"),
         ("generated-hopping.json", missing_difference, _OF_PLAIN),
         ("generated-hopping.json", difference_without_a_seed, _OF_PLAIN),
         ("generated-hopping.json", other_validation, "SDIM: plain . affinity, seed 0, is not what was kept"),
