@@ -35,7 +35,7 @@ def read_batches(
         DataError: the file is neither, lacks a column, has more or fewer than `names` or cannot be read.
     """
     path = Path(path)
-    try:
+    with reading(path):
         if path.suffix == ".parquet":
             file = pq.ParquetFile(path)
             _require_columns(path, file.schema_arrow.names, columns)
@@ -62,6 +62,13 @@ def read_batches(
             raise DataError(f"a table is a .parquet or .csv file. Received: {path}")
         for batch in batches:
             yield pa.Table.from_batches([batch])
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raises DataError, in one line, for what a block that reads a table raises of a damaged or absent file."""
+    try:
+        yield
     except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
         raise DataError(f"the table cannot be read: {path}: {' '.join(str(error).split())}") from error
 

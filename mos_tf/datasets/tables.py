@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mos_tf.datasets.files import find_table, read_table
+from mos_tf.datasets.files import find_table, read_table, reading
 from mos_tf.datasets.hashing import hash_strings
 from mos_tf.errors import DataError
 from mos_tf.features import ITEM_ID, Kind
@@ -62,7 +62,7 @@ class Tables:
             with_lists: whether to read the lists; without, there may be no `exposures.parquet`.
 
         Raises:
-            DataError: a file or a column that the format needs is missing, or lists are not parquet.
+            DataError: a file or a column that the format needs is missing, or cannot be read, or lists are not parquet.
         """
         items, exposures = find_table(data_dir, "items"), find_lists(data_dir) if with_lists else None
         if items is None or (with_lists and exposures is None):
@@ -171,8 +171,13 @@ def find_lists(directory: str | Path) -> Path | None:
 
 
 def read_lists(exposures: Path) -> pa.Table:
-    """Reads exposure lists, their items as a dictionary: as strings, lists take minutes."""
-    return pq.read_table(exposures, read_dictionary=["item_ids.list.element"])
+    """Reads exposure lists, their items as a dictionary: as strings, lists take minutes.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    with reading(exposures):
+        return pq.read_table(exposures, read_dictionary=["item_ids.list.element"])
 
 
 def check_lists(schema: pa.Schema) -> None:

@@ -116,6 +116,13 @@ def test_lists_that_are_not_parquet_are_refused_not_overlooked(tmp_path):
             read(data)
 
 
+def test_damaged_lists_are_told_in_one_line(tmp_path):
+    data = write_data_dir(tmp_path, [{"user_id": "u"}])
+    (data / "exposures.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataError, match=r"^the table cannot be read: .*exposures.parquet: [^\n]+$"):
+        Tables.load(data)
+
+
 def test_exposure_lists_are_needed_only_where_they_are_read(tmp_path):
     (write_data_dir(tmp_path, [{"user_id": "u"}]) / "exposures.parquet").unlink()
     tables = Tables.load(tmp_path, with_lists=False)
