@@ -10,41 +10,71 @@ from mos_tf.study.differences import difference
 from mos_tf.study.tables import OURS, Grid, known, runs_of
 
 _KINDS = {"plain": "no affinity", "plain + counts": "with counts", "plain + affinity": "with affinity"}
-_MARKERS = "osD^v<>PXp*h"
+# The same in the picture of every study.
+_MARKERS = {
+    "capacity control": "s",
+    "GShard": "D",
+    "DSelect-k": "^",
+    "Expert Choice": "v",
+    "MoS": "o",
+    "MoS, random themes": "X",
+    "MoS, global expert alone": ">",
+    "MoS, random groups of items": "P",
+    "MoS, own tokens": "p",
+    "MoS, hierarchy": "h",
+    "MoS, true themes": "*",
+}
 
 
 @styled
 def trade_off(grid: Grid, title: str) -> Chart:
     """Draws what rows gain in AUC over the plain encoder against their multiply-adds, relative to it.
 
-    Gains are means over seeds with 95 % intervals over users and seeds. A column is an encoder, a line what its rows
-    know of matches. A row of the tables has one marker everywhere, told in the legend.
+    Gains are means over seeds with 95 % intervals over users and seeds. A panel is an encoder and what its rows know of
+    matches; panels of those that know as much share their scale.
     """
-    encoders = [encoder for encoder in grid if encoder]
-    kinds = [plain for plain in _KINDS if any(plain in grid[encoder] for encoder in encoders)]
-    figure = new_figure(FULL, 110 + 250 * len(kinds))
-    panels = figure.subplots(len(kinds), len(encoders), squeeze=False, sharex=True, sharey="row")
+    panels = [
+        (plain, encoder) for plain in _KINDS for encoder in grid if encoder and _compared(grid[encoder], plain)
+    ]
+    lines = _lines(panels)
+    figure = new_figure(FULL, 110 + 250 * len(lines))
+    cells = figure.add_gridspec(len(lines), max(map(len, lines), default=1))
+    first: dict[str, Any] = {}  # of each kind, its first panel
     shown: dict[str, Any] = {}  # row → what the legend draws
     told = []
-    for plain, line in zip(kinds, panels, strict=True):
-        for encoder, axes in zip(encoders, line, strict=True):
-            if not _compared(grid[encoder], plain):
-                axes.set_visible(False)
-                continue
+    for number, line in enumerate(lines):
+        for column, (plain, encoder) in enumerate(line):
+            leader = first.get(plain)
+            axes = figure.add_subplot(cells[number, column], sharex=next(iter(first.values()), None), sharey=leader)
+            first.setdefault(plain, axes)
             axes.axhline(0, color=QUIET, linewidth=1)
             (plain_encoder,) = axes.plot(1, 0, "|", color=INK, markersize=9)
             shown.setdefault("plain", plain_encoder)
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.set_title(f"{encoder}, {_KINDS[plain]}", fontsize=10)
+            axes.set_xlabel("multiply-adds, plain = 1", fontsize=9)
             axes.margins(x=0.2, y=0.15)
             bare(axes, grid="y")
+            axes.tick_params(labelleft=leader is None)
+            if column == 0:
+                axes.set_ylabel("AUC gained")
             told += _draw(axes, encoder, plain, grid[encoder], shown)
-        line[0].set_ylabel("AUC gained")
     figure.suptitle(title, color=INK)
-    for axes in panels[-1]:
-        axes.set_xlabel("multiply-adds, plain = 1", fontsize=9)
     figure.legend(shown.values(), shown, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return Chart(figure, f"{title}. AUC gained: {', '.join(told)}.")
+
+
+def _lines(panels: Sequence[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Puts the panels of one kind on one line, and short kinds beside each other."""
+    kinds = [[panel for panel in panels if panel[0] == plain] for plain in dict.fromkeys(plain for plain, _ in panels)]
+    widest = max(map(len, kinds), default=0)
+    lines: list[list[tuple[str, str]]] = []
+    for kind in kinds:
+        if lines and len(lines[-1]) + len(kind) <= widest:
+            lines[-1] += kind
+        else:
+            lines.append(list(kind))
+    return lines
 
 
 def _draw(
@@ -56,11 +86,10 @@ def _draw(
         gain = difference(runs_of(runs), runs_of(base), "auc")
         price = runs[0]["price"]["multiply_adds"] / base[0]["price"]["multiply_adds"]
         name = row.replace(known(row), "") if known(row) else row
-        marker = _MARKERS[(list(shown).index(name) if name in shown else len(shown)) % len(_MARKERS)]
         colour = ACCENT if row in OURS.values() else CONTRAST if "MoS" in row else QUIET
         interval = [[gain.value - gain.lower], [gain.upper - gain.value]]
         drawn = axes.errorbar(
-            price, gain.value, yerr=interval, fmt=marker, color=colour, ecolor=colour, markersize=6, zorder=3
+            price, gain.value, yerr=interval, fmt=_MARKERS[name], color=colour, ecolor=colour, markersize=6, zorder=3
         )
         shown.setdefault(name, drawn)
         told.append(f"{encoder} {row} {gain.value:+.4f}")
