@@ -33,12 +33,10 @@ def trade_off(grid: Grid, title: str) -> Chart:
     Gains are means over seeds with 95 % intervals over users and seeds. A panel is an encoder and what its rows know of
     matches; panels of those that know as much share their scale.
     """
-    panels = [
-        (plain, encoder) for plain in _KINDS for encoder in grid if encoder and _compared(grid[encoder], plain)
-    ]
+    panels = [(plain, encoder) for plain in _KINDS for encoder in grid if encoder and _compared(grid[encoder], plain)]
     lines = _lines(panels)
     figure = new_figure(FULL, 110 + 250 * len(lines))
-    cells = figure.add_gridspec(len(lines), max(map(len, lines), default=1))
+    cells = figure.add_gridspec(max(len(lines), 1), max(map(len, lines), default=1))
     first: dict[str, Any] = {}  # of each kind, its first panel
     shown: dict[str, Any] = {}  # row → what the legend draws
     told = []
