@@ -55,8 +55,6 @@ class Budget(BaseModel):
         batch_size: requests a step.
         validations: looks at the validation requests; the best state is kept.
         learning_rates: tried with the first seed, the best on validation kept for all.
-        scratch_learning_rates: the same for models without affinity or another first stage, which begin with nothing;
-            as many.
         first_stage_epochs: of the tower of numbers alone, before the first step, at most.
         embedding_dim: width of events and candidates.
     """
@@ -67,7 +65,6 @@ class Budget(BaseModel):
     batch_size: PositiveInt = 64
     validations: PositiveInt = 4
     learning_rates: tuple[PositiveFloat, ...] = (0.01, 0.003)
-    scratch_learning_rates: tuple[PositiveFloat, ...] = (0.01, 0.003)
     first_stage_epochs: PositiveInt = 20
     embedding_dim: PositiveInt = 32
 

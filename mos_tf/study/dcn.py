@@ -37,7 +37,7 @@ def deep_cross_network(data: StudyData, seed: int, trial: int) -> tuple[np.ndarr
     budget = data.config.budget
     splits = _with_numbers(data)
     network = DeepCrossNetwork(data, [cross() for _ in range(_CROSSES)])
-    schedule = tf.keras.optimizers.schedules.CosineDecay(budget.scratch_learning_rates[trial], budget.steps)
+    schedule = tf.keras.optimizers.schedules.CosineDecay(budget.learning_rates[trial], budget.steps)
     optimizer = tf.keras.optimizers.AdamW(schedule, weight_decay=1e-4)
     batches = splits["train"].batches(budget.batch_size, shuffled_by=seed).repeat()
     network(next(iter(batches))[0])  # makes the weights

@@ -48,11 +48,15 @@ class Plan:
     def limited(self, config: StudyConfig) -> StudyConfig:
         """Returns the study with the plan's limits."""
         budget = config.budget
-        rates = {name: getattr(budget, name)[: self.trials] for name in ("learning_rates", "scratch_learning_rates")}
         users = [n for n in (self.max_users, config.requests.max_users) if n is not None]
         return config.model_copy(
             update={
-                "budget": budget.model_copy(update={**rates, "steps": self.steps or budget.steps}),
+                "budget": budget.model_copy(
+                    update={
+                        "learning_rates": budget.learning_rates[: self.trials],
+                        "steps": self.steps or budget.steps,
+                    }
+                ),
                 "requests": config.requests.model_copy(update={"max_users": min(users, default=None)}),
                 "max_requests": _smaller(config.max_requests, self.max_requests),
             }

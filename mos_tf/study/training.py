@@ -13,7 +13,6 @@ from mos_tf.encoders import DIN, HSTU, SDIM, TWIN, Mamba4Rec, SequenceEncoder, T
 from mos_tf.models.adaptation import take_over
 from mos_tf.models.fitting import fit_best
 from mos_tf.study.cell import Cell, core_seconds, write_result
-from mos_tf.study.config import Budget
 from mos_tf.study.data import StudyData
 from mos_tf.study.measures import Judge
 from mos_tf.study.price import price
@@ -50,7 +49,7 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
     validation, test = scores_of(score_of(ranker, data.test), data.validation, data.test)
     result = {
         **cell.model_dump(),
-        "learning_rate": learning_rate_of(ROWS[cell.variant], data.config.budget, cell.trial),
+        "learning_rate": data.config.budget.learning_rates[cell.trial],
         "kept": kept,
         "validation": Judge(data.validation).metrics(validation),
         "test": Judge(data.test).metrics(test),
@@ -60,11 +59,6 @@ def run_cell(cell: Cell, data: StudyData, directory: Path) -> None:
         "made_by": made_by(),
     }
     write_result(result, directory / cell.file_name)
-
-
-def learning_rate_of(variant: Variant, budget: Budget, trial: int) -> float:
-    """Returns the learning rate of a trial."""
-    return (budget.scratch_learning_rates if variant.affinity == "none" else budget.learning_rates)[trial]
 
 
 def begun(variant: Variant, encoder: Callable[[], SequenceEncoder], data: StudyData, seed: int) -> SequenceRanker:
@@ -89,7 +83,7 @@ def train(
         data.validation.batches(_SCORED),
         steps=budget.steps,
         validations=budget.validations,
-        learning_rate=learning_rate_of(variant, budget, trial),
+        learning_rate=budget.learning_rates[trial],
     )
     return ranker, fitted.kept
 

@@ -66,7 +66,7 @@ def _model(job: Job) -> Any:
         }  # fmt: skip
     return getattr(LongCTR, job.model)(
         described, optimizer="adam", loss="binary_crossentropy", embedding_dim=width,
-        learning_rate=job.budget.scratch_learning_rates[job.trial], attention_dim=job.budget.embedding_dim,
+        learning_rate=job.budget.learning_rates[job.trial], attention_dim=job.budget.embedding_dim,
         metrics=["AUC"], model_root="", verbose=0, **MODELS[job.model],
     )  # fmt: skip
 

@@ -78,7 +78,6 @@ def test_limits_never_make_a_study_larger():
     few = config.model_copy(update={"max_requests": {"test": 10}})
     assert plan.limited(few).max_requests == {"train": 6400, "eval": 1000, "test": 10}
     assert limited.budget.learning_rates == config.budget.learning_rates[:1]
-    assert limited.budget.scratch_learning_rates == config.budget.scratch_learning_rates[:1]
     assert PLANS[Preset.NIGHT].limited(config) == config
 
 
